@@ -1,0 +1,135 @@
+package scaffold
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/meshctl/meshctl/internal/product"
+)
+
+// Column is what a file tells about one of its columns.
+type Column struct {
+	Name     string
+	Type     arrow.DataType
+	Nullable bool  // a value is missing somewhere
+	Distinct int64 // how many values differ
+}
+
+// Field is a column of a schema, and what its writer should tell the reader of it.
+type Field struct {
+	product.Column
+	Note string
+}
+
+// Describe makes a schema of a file's columns. Names stay as they are in the file,
+// so that its rows fit; a column that no value is missing from is required.
+func Describe(columns []Column) []Field {
+	fields := make([]Field, len(columns))
+	for i, c := range columns {
+		fields[i] = Field{Column: describe(c.Name, c.Type), Note: typeNote(c.Type)}
+		fields[i].Required = !c.Nullable
+	}
+	return fields
+}
+
+// describe maps an Arrow type to the logical type that holds all its values.
+func describe(name string, t arrow.DataType) product.Column {
+	c := product.Column{Name: name, LogicalType: product.TypeString}
+	switch t := t.(type) {
+	case *arrow.BooleanType:
+		c.LogicalType = product.TypeBoolean
+	case *arrow.Int8Type, *arrow.Int16Type, *arrow.Int32Type, *arrow.Int64Type,
+		*arrow.Uint8Type, *arrow.Uint16Type, *arrow.Uint32Type:
+		c.LogicalType = product.TypeInteger
+	case *arrow.Uint64Type:
+		c.LogicalType, c.PhysicalType = product.TypeNumber, "decimal(20,0)"
+	case *arrow.Float16Type, *arrow.Float32Type, *arrow.Float64Type:
+		c.LogicalType = product.TypeNumber
+	case arrow.DecimalType:
+		c.LogicalType = product.TypeNumber
+		c.PhysicalType = fmt.Sprintf("decimal(%d,%d)", t.GetPrecision(), t.GetScale())
+	case *arrow.Date32Type, *arrow.Date64Type:
+		c.LogicalType = product.TypeDate
+	case *arrow.TimestampType:
+		c.LogicalType = product.TypeTimestamp
+	case *arrow.Time32Type, *arrow.Time64Type:
+		c.LogicalType = product.TypeTime
+	case *arrow.DictionaryType:
+		return describe(name, t.ValueType)
+	case *arrow.StructType:
+		c.LogicalType = product.TypeObject
+		for _, f := range t.Fields() {
+			c.Properties = append(c.Properties, describe(f.Name, f.Type))
+		}
+	case *arrow.MapType: // a map's keys differ from row to row, which no object can name
+	case arrow.ListLikeType:
+		items := describe("", t.Elem())
+		c.LogicalType, c.Items = product.TypeArray, &items
+	}
+	return c
+}
+
+// typeNote says what becomes of a type that has no logical type of its own.
+func typeNote(t arrow.DataType) string {
+	switch t.ID() {
+	case arrow.NULL:
+		return "no row has a value, so the type is a guess"
+	case arrow.BINARY, arrow.LARGE_BINARY, arrow.FIXED_SIZE_BINARY, arrow.BINARY_VIEW:
+		return "bytes in the file"
+	case arrow.MAP:
+		return "a map in the file, as JSON text"
+	}
+	return ""
+}
+
+// Keys is the columns that tell any two of the file's rows apart, each by itself, the
+// likeliest key first.
+func Keys(columns []Column, rows int64) []string {
+	type candidate struct {
+		name string
+		rank int
+	}
+	var found []candidate
+	for _, c := range columns {
+		if rows > 0 && !c.Nullable && c.Distinct == rows && keyable(c.Type) {
+			found = append(found, candidate{c.Name, keyRank(c)})
+		}
+	}
+	slices.SortStableFunc(found, func(a, b candidate) int { return a.rank - b.rank })
+	var names []string
+	for _, c := range found {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// keyable says whether values of t can be a key: they have an order, and are equal
+// only if they look equal.
+func keyable(t arrow.DataType) bool {
+	switch describe("", t).LogicalType {
+	case product.TypeString, product.TypeInteger, product.TypeBoolean, product.TypeDate, product.TypeTimestamp:
+		return true
+	}
+	return false
+}
+
+func keyRank(c Column) int {
+	name := strings.ToLower(c.Name)
+	switch {
+	case name == "id" || name == "key" || name == "uuid" || name == "guid":
+		return 0
+	case strings.HasSuffix(name, "_id") || strings.HasSuffix(name, " id") || strings.HasSuffix(c.Name, "Id") || strings.HasSuffix(c.Name, "ID"):
+		return 1
+	case slices.Contains([]string{"code", "iata", "icao", "isin", "sku", "ean", "number", "no", "nr", "slug", "email"}, name) ||
+		strings.HasSuffix(name, "_key") || strings.HasSuffix(name, "_code") || strings.HasSuffix(name, "_no"):
+		return 2
+	}
+	switch describe("", c.Type).LogicalType {
+	case product.TypeInteger, product.TypeString:
+		return 3
+	}
+	return 4 // dates and times are unique by accident more often than by nature
+}

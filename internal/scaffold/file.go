@@ -1,0 +1,123 @@
+package scaffold
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/product"
+)
+
+// File is a file that a product is made from.
+type File struct {
+	Path    string
+	Columns []Column
+	Rows    int64
+}
+
+// Fit completes a with a schema that the file's rows fit, of the type and with the
+// key that were asked for; either may be empty. Without a type, a key makes a state
+// and no key makes events. The notes tell a person what was chosen and what to doubt.
+func (f File) Fit(a Answers, outputType string, key []string) (Answers, []string, error) {
+	if len(f.Columns) == 0 {
+		return a, nil, fault.New(fault.Invalid, "choose a file with columns", "describe %s: it has no columns", f.Path)
+	}
+	if outputType == "" {
+		outputType = product.Event
+		if len(key) > 0 {
+			outputType = product.State
+		}
+	}
+	if outputType != product.Event && outputType != product.State {
+		return a, nil, fault.New(fault.Invalid, "choose event or state", "no type %q", outputType)
+	}
+	var notes []string
+	keys := Keys(f.Columns, f.Rows)
+	switch {
+	case len(key) > 0:
+		found, err := f.keyNotes(key)
+		if err != nil {
+			return a, nil, err
+		}
+		notes = found
+	case outputType == product.State:
+		if len(keys) == 0 {
+			return a, nil, f.noKey()
+		}
+		key = keys[:1]
+		notes = append(notes, fmt.Sprintf("key: %s tells all %d rows apart", key[0], f.Rows)+others(keys[1:]))
+	case len(keys) > 0:
+		notes = append(notes, fmt.Sprintf("%s tells all %d rows apart; if each row is a thing as it is now, make a state of it with --key %s",
+			keys[0], f.Rows, quoteShell(keys[0])))
+	}
+	a.File, a.Type, a.Key, a.Columns = f.Path, outputType, key, Describe(f.Columns)
+	for i := range a.Columns {
+		if slices.Contains(key, a.Columns[i].Name) {
+			a.Columns[i].Required = true
+		}
+	}
+	return a, notes, nil
+}
+
+// keyNotes checks the key that was asked for against the file.
+func (f File) keyNotes(key []string) ([]string, error) {
+	var notes []string
+	for i, name := range key {
+		at := slices.IndexFunc(f.Columns, func(c Column) bool { return c.Name == name })
+		if at < 0 {
+			return nil, fault.New(fault.Invalid, "choose from "+f.names(), "key %q: %s has no such column", name, f.Path)
+		}
+		if slices.Contains(key[:i], name) {
+			return nil, fault.New(fault.Invalid, "name each column once", "key %q: it is there twice", name)
+		}
+		c := f.Columns[at]
+		if t := describe("", c.Type).LogicalType; !keyable(c.Type) {
+			return nil, fault.New(fault.Invalid, "choose columns of type string, integer, boolean, date or timestamp",
+				"key %q: a column of type %s cannot be in a key", name, t)
+		}
+		if c.Nullable {
+			notes = append(notes, fmt.Sprintf("key: some rows have no %s; they will become dead letters", name))
+		}
+		if len(key) == 1 && c.Distinct < f.Rows {
+			notes = append(notes, fmt.Sprintf("key: %d rows share %d values of %s; of a state, the last row of each counts", f.Rows, c.Distinct, name))
+		}
+	}
+	return notes, nil
+}
+
+// noKey says why no column can be the key of a state, the nearest first.
+func (f File) noKey() error {
+	near := slices.Clone(f.Columns)
+	near = slices.DeleteFunc(near, func(c Column) bool { return !keyable(c.Type) })
+	slices.SortStableFunc(near, func(a, b Column) int { return int(b.Distinct - a.Distinct) })
+	var reasons []string
+	for _, c := range near[:min(len(near), 3)] {
+		reason := fmt.Sprintf("%s has %d values", c.Name, c.Distinct)
+		if c.Nullable {
+			reason += " and gaps"
+		}
+		reasons = append(reasons, reason)
+	}
+	why := "it has no column that can be a key"
+	if len(reasons) > 0 {
+		why = strings.Join(reasons, ", ")
+	}
+	return fault.New(fault.Invalid, "name the columns with --key a,b, or make events with --type event",
+		"find a key in %s: no column tells its %d rows apart: %s", f.Path, f.Rows, why)
+}
+
+func (f File) names() string {
+	names := make([]string, len(f.Columns))
+	for i, c := range f.Columns {
+		names[i] = c.Name
+	}
+	return strings.Join(names, ", ")
+}
+
+func others(keys []string) string {
+	if len(keys) == 0 {
+		return ""
+	}
+	return "; so does " + strings.Join(keys, " and ")
+}
