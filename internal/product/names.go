@@ -58,11 +58,11 @@ func ParsePort(address string) (PortID, error) {
 	}
 	id := PortID{Product: product, Port: port}
 	if versioned {
-		n, err := strconv.Atoi(strings.TrimPrefix(version, "v"))
+		n, err := strconv.ParseUint(strings.TrimPrefix(version, "v"), 10, 31)
 		if err != nil || n < 1 {
 			return PortID{}, fmt.Errorf("port %q: the version after @ must be a whole number from 1", address)
 		}
-		id.Major = n
+		id.Major = int(n)
 	}
 	if !ValidName(product) || !ValidName(port) {
 		return PortID{}, fmt.Errorf("port %q: write it as product.port, both in lower case letters, digits and dashes", address)
@@ -222,3 +222,8 @@ const (
 	HeaderOrigin   = "Meshctl-Origin"   // of a dead letter: stream:seq:index
 	HeaderRows     = "Meshctl-Rows"     // in an inbox: rows of this session up to and with this message
 )
+
+// DeadSubjects matches every dead letter of the product.
+func (p *Product) DeadSubjects() string {
+	return fmt.Sprintf("dead.%s.%s.>", p.Metadata.Domain, p.Metadata.Name)
+}

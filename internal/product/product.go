@@ -6,9 +6,18 @@
 // Standard v3.1 (https://bitol-io.github.io/open-data-contract-standard/), ownership
 // and status those of the Open Data Product Standard v1.0, so that export to both is
 // one to one.
+//
+// A field's meaning stands in its doc tag, once, for readers of the code and of the
+// JSON Schema alike.
 package product
 
-import "time"
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"sigs.k8s.io/yaml"
+)
 
 // APIVersion and Kind open every descriptor.
 const (
@@ -21,180 +30,92 @@ const FileName = "dataproduct.yaml"
 
 // Product is a descriptor.
 type Product struct {
-	APIVersion string   `json:"apiVersion"`
-	Kind       string   `json:"kind"`
-	Metadata   Metadata `json:"metadata"`
-	Spec       Spec     `json:"spec"`
+	APIVersion string   `json:"apiVersion" doc:"The version of this format."`
+	Kind       string   `json:"kind" doc:"What this document describes."`
+	Metadata   Metadata `json:"metadata" doc:"What the product is and who answers for it."`
+	Spec       Spec     `json:"spec" doc:"What goes in, what happens to it, and what comes out."`
 }
 
 // Metadata says what the product is and who answers for it.
 type Metadata struct {
-	Name        string            `json:"name"`                  // a DNS label; also the JetStream domain
-	Domain      string            `json:"domain"`                // the business domain, a DNS label
-	Owner       string            `json:"owner"`                 // a team or an address
-	Description string            `json:"description,omitempty"` // for people
-	Version     string            `json:"version"`               // SemVer; the major is that of every port
-	Status      string            `json:"status,omitempty"`      // proposed, draft, active (default), deprecated, retired
-	Tags        []string          `json:"tags,omitempty"`
-	Labels      map[string]string `json:"labels,omitempty"`
+	Name        string            `json:"name" doc:"The product's name, a DNS label; also its JetStream domain."`
+	Domain      string            `json:"domain" doc:"The business domain, a DNS label; every subject begins with it."`
+	Owner       string            `json:"owner" doc:"The team or the address that answers for the product."`
+	Description string            `json:"description,omitempty" doc:"What the data is, for people."`
+	Version     string            `json:"version" doc:"The product's version, SemVer; its major is that of every port."`
+	Status      string            `json:"status,omitempty" doc:"Where in its life the product is."`
+	Tags        []string          `json:"tags,omitempty" doc:"Words to find the product by."`
+	Labels      map[string]string `json:"labels,omitempty" doc:"Names and values of your own."`
 }
+
+// The values of Metadata.Status.
+const (
+	StatusProposed   = "proposed"
+	StatusDraft      = "draft"
+	StatusActive     = "active"
+	StatusDeprecated = "deprecated"
+	StatusRetired    = "retired"
+)
 
 // Spec says what goes in, what happens to it, and what comes out.
 type Spec struct {
-	Inputs    []Input   `json:"inputs,omitempty"`
-	Logic     *Logic    `json:"logic,omitempty"`
-	Outputs   []Output  `json:"outputs"`
-	Storage   Storage   `json:"storage,omitzero"`
-	Resources Resources `json:"resources,omitzero"`
+	Inputs    []Input   `json:"inputs,omitempty" doc:"What the logic reads."`
+	Logic     *Logic    `json:"logic,omitempty" doc:"Makes the only output from the inputs; without it, published records are taken as they are."`
+	Outputs   []Output  `json:"outputs" doc:"The ports that the product offers."`
+	Storage   Storage   `json:"storage,omitzero" doc:"What the product keeps on disk."`
+	Resources Resources `json:"resources,omitzero" doc:"The product's requests and limits."`
 }
 
 // Input is what the logic reads. With Port it is another product's output, sourced
 // into this leaf; without, it is records published to this product's own subjects.
 type Input struct {
-	Name string `json:"name"`           // the table name in SQL logic and the input name for a command
-	Port string `json:"port,omitempty"` // "product.port" or "product.port@major"; major 1 when left out
+	Name string `json:"name" doc:"The table in SQL logic, the input's name for a command."`
+	Port string `json:"port,omitempty" doc:"Another product's output, product.port or product.port@major; major 1 when left out. Without it, records are published to this product."`
 }
 
 // Logic makes the records of the product's only output from its inputs. Exactly one
 // of SQL and Command is set. A product without logic takes published records as they are.
 type Logic struct {
-	SQL     *SQLLogic     `json:"sql,omitempty"`
-	Command *CommandLogic `json:"command,omitempty"`
+	SQL     *SQLLogic     `json:"sql,omitempty" doc:"A DuckDB SELECT whose columns are the output's."`
+	Command *CommandLogic `json:"command,omitempty" doc:"A program that reads NDJSON on stdin and writes NDJSON on stdout."`
 }
+
+// The values of SQLLogic.Mode.
+const (
+	ModeBatch = "batch" // over each batch of one input, the other inputs being whole tables
+	ModeTable = "table" // over all inputs whole; emits the rows that changed or vanished
+)
 
 // SQLLogic is a DuckDB SELECT whose columns are the output's.
 type SQLLogic struct {
-	Query string `json:"query,omitempty"` // the statement, or
-	File  string `json:"file,omitempty"`  // a file in the product's folder that holds it
-	// Mode "batch" (default) runs over each batch of Over, other inputs being whole tables;
-	// "table" runs over all inputs whole and emits the rows that changed or vanished.
-	Mode     string   `json:"mode,omitempty"`
-	Over     string   `json:"over,omitempty"`     // batch mode: the input that drives; the first by default
-	Interval Duration `json:"interval,omitempty"` // table mode: shortest time between two runs; 1s by default
+	Query    string   `json:"query,omitempty" doc:"The statement; or file."`
+	File     string   `json:"file,omitempty" doc:"A file in the product's folder that holds the statement."`
+	Mode     string   `json:"mode,omitempty" doc:"batch runs over each batch of one input, other inputs being whole tables; table runs over all inputs whole and emits the rows that changed or vanished."`
+	Over     string   `json:"over,omitempty" doc:"Mode batch: the input that drives; the first by default."`
+	Interval Duration `json:"interval,omitempty" doc:"Mode table: the shortest time between two runs."`
 }
 
 // CommandLogic is a program that reads NDJSON on stdin and writes NDJSON on stdout.
 type CommandLogic struct {
-	Run       []string          `json:"run"` // program and arguments, started in the product's folder
-	Env       map[string]string `json:"env,omitempty"`
-	Timeout   Duration          `json:"timeout,omitempty"`   // for one batch; 30s by default
-	BatchSize int               `json:"batchSize,omitempty"` // most records in one batch; 1000 by default
-}
-
-// The types of an output.
-const (
-	Event = "event" // append-only
-	State = "state" // latest by key, with deletes
-)
-
-// Output is a port that the product offers, and its contract.
-type Output struct {
-	Name        string        `json:"name"`
-	Type        string        `json:"type"`
-	Description string        `json:"description,omitempty"`
-	Key         []string      `json:"key,omitempty"` // columns, in order; a state port must have one
-	Schema      []Column      `json:"schema"`
-	Retention   Retention     `json:"retention,omitzero"`
-	Quality     []Quality     `json:"quality,omitempty"`
-	SLA         []SLAProperty `json:"slaProperties,omitempty"`
-}
-
-// The logical types of a column, as in ODCS.
-const (
-	TypeString    = "string"
-	TypeInteger   = "integer" // 64 bit, signed
-	TypeNumber    = "number"  // double, or decimal(p,s) by physicalType
-	TypeBoolean   = "boolean"
-	TypeDate      = "date"
-	TypeTimestamp = "timestamp" // an instant, microseconds, UTC
-	TypeTime      = "time"      // time of day, microseconds
-	TypeObject    = "object"    // Properties are its fields
-	TypeArray     = "array"     // Items is its element
-)
-
-// Column is an ODCS schema property.
-type Column struct {
-	Name           string      `json:"name,omitempty"` // empty only for an array's items
-	LogicalType    string      `json:"logicalType"`
-	PhysicalType   string      `json:"physicalType,omitempty"` // "decimal(p,s)" for a number, otherwise a remark
-	Description    string      `json:"description,omitempty"`
-	BusinessName   string      `json:"businessName,omitempty"`
-	Required       bool        `json:"required,omitempty"` // may not be null or missing
-	Unique         bool        `json:"unique,omitempty"`   // a remark for readers, checked by quality rules
-	Classification string      `json:"classification,omitempty"`
-	Tags           []string    `json:"tags,omitempty"`
-	Examples       []any       `json:"examples,omitempty"`
-	Options        TypeOptions `json:"logicalTypeOptions,omitzero"`
-	Properties     []Column    `json:"properties,omitempty"`
-	Items          *Column     `json:"items,omitempty"`
-	Quality        []Quality   `json:"quality,omitempty"` // invalidValues with validValues is an enum, checked at the door
-}
-
-// TypeOptions narrow a logical type. Every one is checked at the door.
-type TypeOptions struct {
-	MinLength *int     `json:"minLength,omitempty"` // characters
-	MaxLength *int     `json:"maxLength,omitempty"`
-	Pattern   string   `json:"pattern,omitempty"` // RE2, unanchored
-	Minimum   *float64 `json:"minimum,omitempty"`
-	Maximum   *float64 `json:"maximum,omitempty"`
-	MinItems  *int     `json:"minItems,omitempty"`
-	MaxItems  *int     `json:"maxItems,omitempty"`
-}
-
-// Quality is an ODCS quality rule. On a column, metric invalidValues with
-// arguments.validValues is an enum and is checked at the door; the others describe.
-type Quality struct {
-	Name          string         `json:"name,omitempty"`
-	Type          string         `json:"type,omitempty"`   // library (default), sql, text
-	Metric        string         `json:"metric,omitempty"` // nullValues, missingValues, invalidValues, duplicateValues, rowCount
-	Arguments     map[string]any `json:"arguments,omitempty"`
-	Query         string         `json:"query,omitempty"`
-	Description   string         `json:"description,omitempty"`
-	Dimension     string         `json:"dimension,omitempty"`
-	Severity      string         `json:"severity,omitempty"`
-	Unit          string         `json:"unit,omitempty"`
-	MustBe        any            `json:"mustBe,omitempty"`
-	MustBeLess    *float64       `json:"mustBeLessThan,omitempty"`
-	MustBeGreater *float64       `json:"mustBeGreaterThan,omitempty"`
-}
-
-// SLAProperty is an ODCS slaProperties entry, such as {property: freshness, value: 5, unit: m}.
-type SLAProperty struct {
-	Property    string `json:"property"`
-	Value       any    `json:"value"`
-	Unit        string `json:"unit,omitempty"`
-	Element     string `json:"element,omitempty"`
-	Driver      string `json:"driver,omitempty"`
-	Description string `json:"description,omitempty"`
-}
-
-// Retention bounds the port's log. Zero fields do not bound.
-type Retention struct {
-	Age     Duration `json:"age,omitempty"`     // an event port drops older records
-	Bytes   Quantity `json:"bytes,omitempty"`   // an event port drops the oldest records
-	Compact bool     `json:"compact,omitempty"` // a state port keeps only the latest record of each key
+	Run       []string          `json:"run" doc:"The program and its arguments, started in the product's folder."`
+	Env       map[string]string `json:"env,omitempty" doc:"The program's environment, beside the usual."`
+	Timeout   Duration          `json:"timeout,omitempty" doc:"The longest time for one batch."`
+	BatchSize int               `json:"batchSize,omitempty" doc:"The most records in one batch."`
 }
 
 // Storage sizes what the product keeps on disk.
 type Storage struct {
-	Size  Quantity `json:"size,omitempty"`  // of the volume; 10Gi by default
-	Class string   `json:"class,omitempty"` // storage class; the cluster's default when empty
-	// SegmentRows and SegmentAge say when the fresh tail of a table rolls into a Parquet segment.
-	SegmentRows int      `json:"segmentRows,omitempty"` // 1,000,000 by default
-	SegmentAge  Duration `json:"segmentAge,omitempty"`  // 10m by default
+	Size        Quantity `json:"size,omitempty" doc:"The size of the volume."`
+	Class       string   `json:"class,omitempty" doc:"The storage class; the cluster's default when left out."`
+	SegmentRows int      `json:"segmentRows,omitempty" doc:"The rows at which the fresh tail of a table rolls into a Parquet segment."`
+	SegmentAge  Duration `json:"segmentAge,omitempty" doc:"The age at which the fresh tail of a table rolls into a Parquet segment."`
 }
 
 // Resources are the product's requests and limits.
 type Resources struct {
-	CPU    Quantity `json:"cpu,omitempty"`    // 500m by default
-	Memory Quantity `json:"memory,omitempty"` // 1Gi by default; DuckDB takes at most half
+	CPU    Quantity `json:"cpu,omitempty" doc:"Processor time, in cores."`
+	Memory Quantity `json:"memory,omitempty" doc:"Memory in bytes; DuckDB takes at most half."`
 }
-
-// Duration is a time.Duration, written as "90s", "10m", "24h" or "7d".
-type Duration time.Duration
-
-// Quantity is a Kubernetes quantity, such as "500m" or "10Gi".
-type Quantity string
 
 // Output is the output port of that name, or nil.
 func (p *Product) Output(name string) *Output {
@@ -206,14 +127,52 @@ func (p *Product) Output(name string) *Output {
 	return nil
 }
 
-// Enum is the list of values that the column's quality rules allow, nil for any.
-func (c *Column) Enum() []any {
-	for _, q := range c.Quality {
-		if q.Metric == "invalidValues" {
-			if v, ok := q.Arguments["validValues"].([]any); ok {
-				return v
-			}
+// Input is the input of that name, or nil.
+func (p *Product) Input(name string) *Input {
+	for i := range p.Spec.Inputs {
+		if p.Spec.Inputs[i].Name == name {
+			return &p.Spec.Inputs[i]
 		}
 	}
 	return nil
+}
+
+// setDefaults fills what was left out. It is the one place that knows the defaults;
+// constants of the JSON Schema aside, nothing else names them.
+func (p *Product) setDefaults() {
+	m, s := &p.Metadata, &p.Spec
+	m.Status = cmp.Or(m.Status, StatusActive)
+	s.Storage.Size = cmp.Or(s.Storage.Size, "10Gi")
+	s.Storage.SegmentRows = cmp.Or(s.Storage.SegmentRows, 1_000_000)
+	s.Storage.SegmentAge = cmp.Or(s.Storage.SegmentAge, Duration(10*time.Minute))
+	s.Resources.CPU = cmp.Or(s.Resources.CPU, "500m")
+	s.Resources.Memory = cmp.Or(s.Resources.Memory, "1Gi")
+	for i := range s.Outputs {
+		s.Outputs[i].requireKey()
+	}
+	if s.Logic == nil {
+		return
+	}
+	if sql := s.Logic.SQL; sql != nil {
+		sql.Mode = cmp.Or(sql.Mode, ModeBatch)
+		switch {
+		case sql.Mode == ModeTable:
+			sql.Interval = cmp.Or(sql.Interval, Duration(time.Second))
+		case len(s.Inputs) > 0:
+			sql.Over = cmp.Or(sql.Over, s.Inputs[0].Name)
+		}
+	}
+	if c := s.Logic.Command; c != nil {
+		c.Timeout = cmp.Or(c.Timeout, Duration(30*time.Second))
+		c.BatchSize = cmp.Or(c.BatchSize, 1000)
+	}
+}
+
+// YAML is the descriptor as a file, defaults written out. Parse reads it back as it is.
+func (p *Product) YAML() ([]byte, error) {
+	data, err := yaml.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("write descriptor: %w", err)
+	}
+	return data, nil
 }

@@ -1,0 +1,136 @@
+package product
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// ValidateSet checks what concerns several products of one mesh: their names, that
+// each input is somebody's output, and that no product feeds itself through others.
+// known says whether a port outside the set is offered, as a live catalog tells it
+// (its PortID has no Domain); it may be nil. A product that has problems of its own
+// is taken to offer whatever is asked of it, so that one mistake is told once.
+func ValidateSet(products []Loaded, known func(PortID) bool) Problems {
+	s := set{byName: map[string]*Loaded{}, known: known}
+	for i := range products {
+		s.enter(&products[i])
+	}
+	for i := range products {
+		s.checkInputs(&products[i])
+	}
+	s.checkCycles(products)
+	return s.problems.limit()
+}
+
+type set struct {
+	byName   map[string]*Loaded
+	known    func(PortID) bool
+	problems Problems
+}
+
+func (s *set) add(l *Loaded, path, hint, format string, args ...any) {
+	at := l.marks.of(path)
+	s.problems = append(s.problems, Problem{
+		File: l.File, Line: at.line, Column: at.column, Path: path,
+		Message: fmt.Sprintf(format, args...), Hint: hint,
+	})
+}
+
+func (s *set) enter(l *Loaded) {
+	if l.Product == nil || l.Product.Metadata.Name == "" {
+		return
+	}
+	name := l.Product.Metadata.Name
+	if other, ok := s.byName[name]; ok {
+		s.add(l, "metadata.name", "rename one of them", "%s describes a product named %q too", other.File, name)
+		return
+	}
+	s.byName[name] = l
+}
+
+func (s *set) checkInputs(l *Loaded) {
+	if l.Product == nil {
+		return
+	}
+	for i, in := range l.Product.Spec.Inputs {
+		id, err := ParsePort(in.Port)
+		if err != nil || id.Product == l.Product.Metadata.Name {
+			continue // published records, or a rule complains of it
+		}
+		id.Major = max(id.Major, 1)
+		if s.known != nil && s.known(id) {
+			continue
+		}
+		if message, hint := s.missing(id); message != "" {
+			s.add(l, fmt.Sprintf("spec.inputs[%d].port", i), hint, "%s", message)
+		}
+	}
+}
+
+// missing says why nobody offers the port, or nothing if the set does.
+func (s *set) missing(id PortID) (message, hint string) {
+	offering, ok := s.byName[id.Product]
+	if !ok {
+		var names []string
+		for name := range s.byName {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		if name := nearest(id.Product, names); name != "" {
+			hint = fmt.Sprintf("did you mean product %q?", name)
+		}
+		return fmt.Sprintf("nobody offers port %s", id), hint
+	}
+	p := offering.Product
+	if len(offering.Problems) > 0 {
+		return "", ""
+	}
+	if p.Output(id.Port) == nil {
+		var names []string
+		for _, o := range p.Spec.Outputs {
+			names = append(names, o.Name)
+		}
+		return fmt.Sprintf("product %s has no output %q", id.Product, id.Port), didYouMean(id.Port, names)
+	}
+	if p.Major() != id.Major {
+		return fmt.Sprintf("product %s offers major %d of port %s, not %d", id.Product, p.Major(), id.Port, id.Major),
+			"write " + p.ID(id.Port).String()
+	}
+	return "", ""
+}
+
+// checkCycles reports each input that closes a circle of products.
+func (s *set) checkCycles(products []Loaded) {
+	const onPath, done = 1, 2
+	state := map[string]int{}
+	var path []string
+	var visit func(name string)
+	visit = func(name string) {
+		state[name] = onPath
+		path = append(path, name)
+		l := s.byName[name]
+		for i, in := range l.Product.Spec.Inputs {
+			id, err := ParsePort(in.Port)
+			if err != nil || s.byName[id.Product] == nil || id.Product == name {
+				continue
+			}
+			switch state[id.Product] {
+			case onPath:
+				circle := append(slices.Clone(path[slices.Index(path, id.Product):]), id.Product)
+				slices.Reverse(circle) // as the records flow
+				s.add(l, fmt.Sprintf("spec.inputs[%d].port", i), "take one of these inputs away",
+					"products feed each other in a circle: %s", strings.Join(circle, " → "))
+			case 0:
+				visit(id.Product)
+			}
+		}
+		path = path[:len(path)-1]
+		state[name] = done
+	}
+	for i := range products {
+		if p := products[i].Product; p != nil && s.byName[p.Metadata.Name] == &products[i] && state[p.Metadata.Name] == 0 {
+			visit(p.Metadata.Name)
+		}
+	}
+}
