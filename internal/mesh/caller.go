@@ -1,0 +1,194 @@
+package mesh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nuid"
+
+	"github.com/meshctl/meshctl/internal/fault"
+)
+
+// Call asks a product's service and returns its whole answer.
+func Call(ctx context.Context, nc *nats.Conn, subject string, req []byte) ([]byte, error) {
+	var all []byte
+	final, err := CallStream(ctx, nc, subject, req, func(chunk []byte) error {
+		all = append(all, chunk...)
+		return nil
+	})
+	if err != nil || all == nil {
+		return final, err
+	}
+	return append(all, final...), nil
+}
+
+// CallStream asks a product's service. It hands each piece of the answer to chunk, in
+// their order, and returns the final part. The pieces need not be cut as the handler
+// cut them. An error of the handler comes back as the fault that it was; a product
+// that is not there, or goes away meanwhile, is Unavailable. When ctx ends, or chunk
+// returns an error, the handler is told.
+func CallStream(ctx context.Context, nc *nats.Conn, subject string, req []byte, chunk func([]byte) error) ([]byte, error) {
+	c := &caller{nc: nc, name: nuid.Next(), subject: subject, chunk: chunk}
+	final, err := c.ask(ctx, req)
+	if err != nil {
+		return nil, fmt.Errorf("call %s: %w", subject, err)
+	}
+	return final, nil
+}
+
+// caller is one call under way.
+type caller struct {
+	nc      *nats.Conn
+	name    string
+	subject string
+	chunk   func([]byte) error
+
+	sub   *nats.Subscription
+	inbox string
+	got   int          // pieces taken in
+	room  atomic.Int64 // the first piece that there is no room for
+	final []byte       // of several pieces
+}
+
+func (c *caller) ask(ctx context.Context, req []byte) ([]byte, error) {
+	m := &nats.Msg{Subject: c.subject, Data: req, Header: nats.Header{headerCall: {c.name}}}
+	first, cancel := context.WithTimeout(ctx, callSilence)
+	answer, err := c.nc.RequestMsgWithContext(first, m)
+	cancel()
+	switch {
+	case err == nil:
+	case errors.Is(err, nats.ErrNoResponders):
+		return nil, notRunning(c.subject)
+	case errors.Is(err, nats.ErrMaxPayload):
+		return nil, fault.New(fault.Invalid, "make the request smaller", "%d bytes are more than a request may have", len(req))
+	case ctx.Err() != nil:
+		c.steer(doCancel, 0)
+		return nil, ctx.Err()
+	case first.Err() != nil:
+		c.steer(doCancel, 0)
+		return nil, c.silent()
+	default:
+		return nil, connFault(err, "product "+productOf(c.subject))
+	}
+	if err := faultIn(answer); err != nil {
+		return nil, err
+	}
+	if answer.Header == nil || answer.Header.Get(headerPiece) == "" {
+		return answer.Data, nil
+	}
+	final, err := c.stream(ctx, answer)
+	if err != nil {
+		c.steer(doCancel, 0)
+	}
+	return final, err
+}
+
+// stream takes an answer of several pieces.
+func (c *caller) stream(ctx context.Context, first *nats.Msg) ([]byte, error) {
+	if done, err := c.take(first); err != nil || done {
+		return c.final, err
+	}
+	c.inbox = c.nc.NewInbox()
+	sub, err := c.nc.SubscribeSync(c.inbox)
+	if err != nil {
+		return nil, connFault(err, "the mesh")
+	}
+	c.sub = sub
+	defer func() { _ = sub.Unsubscribe() }()
+	c.room.Store(int64(c.got + 1 + callWindow))
+	defer c.keepAlive(ctx)()
+	for {
+		m, err := c.next(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if err := faultIn(m); err != nil {
+			return nil, err
+		}
+		if done, err := c.take(m); err != nil || done {
+			return c.final, err
+		}
+		if room := int64(c.got + 1 + callWindow); room-c.room.Load() >= callWindow/2 {
+			c.room.Store(room)
+			c.steer(doTake, int(room))
+		}
+	}
+}
+
+// keepAlive attaches the inbox, and tells the owner every now and then that the caller
+// is there, however long it takes over a piece. What it returns ends that.
+func (c *caller) keepAlive(ctx context.Context) (end func()) {
+	c.steer(doTake, int(c.room.Load()))
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(callBeat)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				c.steer(doTake, int(c.room.Load()))
+			}
+		}
+	}()
+	return func() { cancel(); <-done }
+}
+
+func (c *caller) next(ctx context.Context) (*nats.Msg, error) {
+	wait, cancel := context.WithTimeout(ctx, callSilence)
+	defer cancel()
+	m, err := c.sub.NextMsgWithContext(wait)
+	switch {
+	case err == nil:
+		return m, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case wait.Err() != nil:
+		return nil, c.silent()
+	default:
+		return nil, connFault(err, "product "+productOf(c.subject))
+	}
+}
+
+// take takes one message of the answer in; done when it was the last.
+func (c *caller) take(m *nats.Msg) (done bool, err error) {
+	if m.Header.Get(headerPiece) == pieceAlive {
+		return false, nil
+	}
+	n, ok := pieceNumber(m)
+	if !ok || n != c.got+1 {
+		return false, fault.New(fault.Unavailable, "try again", "a piece of the answer was lost after %d", c.got)
+	}
+	c.got = n
+	switch m.Header.Get(headerLast) {
+	case lastMore:
+		c.final = append(c.final, m.Data...)
+		return false, nil
+	case lastEnd:
+		c.final = append(c.final, m.Data...)
+		return true, nil
+	}
+	return false, c.chunk(m.Data)
+}
+
+// steer tells the owner. Should that get lost, the silence after it tells both sides.
+func (c *caller) steer(do string, room int) {
+	h := nats.Header{headerCall: {c.name}, headerDo: {do}}
+	if do == doTake {
+		h[headerPiece] = []string{strconv.Itoa(room)}
+	}
+	_ = c.nc.PublishMsg(&nats.Msg{Subject: controlSubject(c.subject), Reply: c.inbox, Header: h})
+}
+
+func (c *caller) silent() error {
+	return fault.New(fault.Unavailable, "check that the product runs and has joined the mesh",
+		"product %s has given no sign of life for %s", productOf(c.subject), callSilence)
+}

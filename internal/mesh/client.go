@@ -1,0 +1,82 @@
+package mesh
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/nats-io/jsm.go/natscontext"
+	"github.com/nats-io/nats.go"
+
+	"github.com/meshctl/meshctl/internal/fault"
+)
+
+// ConnectOptions says how to reach a hub. With Context it is the named context of the
+// nats command line; URL and Creds then override what the context says.
+type ConnectOptions struct {
+	URL     string
+	Context string
+	Creds   string // a credentials file
+	Name    string // who connects, for the server's own list
+}
+
+// Connect connects to a hub and keeps the connection, through interruptions, until it
+// is closed. A hub that is not there is Unavailable, one that does not let us in Denied.
+func Connect(ctx context.Context, o ConnectOptions) (*nats.Conn, error) {
+	opts := clientOptions(o.Name)
+	where := o.URL
+	if o.Context != "" {
+		c, err := natscontext.New(o.Context, true)
+		if err != nil {
+			return nil, fault.New(fault.Invalid, "list the contexts with nats context ls", "read NATS context %s: %w", o.Context, err)
+		}
+		fromContext, err := c.NATSOptions(opts...)
+		if err != nil {
+			return nil, fault.New(fault.Invalid, "correct it with nats context edit", "read NATS context %s: %w", o.Context, err)
+		}
+		opts = fromContext
+		if where == "" {
+			where = c.ServerURL()
+		}
+	}
+	if o.Creds != "" {
+		if _, err := os.Stat(o.Creds); err != nil {
+			return nil, fault.New(fault.Invalid, "check the path of the credentials", "read credentials: %w", err)
+		}
+		opts = append(opts, nats.UserCredentials(o.Creds))
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		opts = append(opts, nats.Timeout(min(5*time.Second, max(time.Until(deadline), time.Millisecond))))
+	}
+	nc, err := nats.Connect(where, opts...)
+	if err != nil {
+		return nil, connectFault(err, where)
+	}
+	return nc, nil
+}
+
+func connectFault(err error, where string) error {
+	var bad *url.Error
+	switch {
+	case isDenied(err):
+		return fault.New(fault.Denied, "check the credentials, or ask the mesh's operator for some", "connect to %s: %w", where, err)
+	case errors.As(err, &bad):
+		return fault.New(fault.Invalid, "write it as nats://host:port", "connect to %s: %w", where, err)
+	default:
+		return fault.New(fault.Unavailable, "start a mesh with meshctl up, or say where one is", "connect to %s: %w", where, err)
+	}
+}
+
+// clientOptions are those of every client, inside a process or not.
+func clientOptions(name string) []nats.Option {
+	return []nats.Option{
+		nats.Name(name),
+		nats.Timeout(5 * time.Second),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(200 * time.Millisecond),
+		nats.ReconnectJitter(50*time.Millisecond, 50*time.Millisecond),
+		nats.PermissionErrOnSubscribe(true),
+	}
+}

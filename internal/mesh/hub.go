@@ -1,0 +1,73 @@
+package mesh
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"strconv"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/meshctl/meshctl/internal/product"
+)
+
+// HubOptions says where a hub keeps its data and listens.
+type HubOptions struct {
+	Dir        string // JetStream's folder
+	Host       string // 127.0.0.1 when empty
+	ClientPort int    // -1 is any free port
+	LeafPort   int    // -1 is any free port
+	Logger     *slog.Logger
+}
+
+// Hub is the server that leaves join. It holds the catalog.
+type Hub struct {
+	*node
+	opts HubOptions
+}
+
+// StartHub starts a hub and returns when clients and leaves can join. A port that is
+// taken is a Conflict that names it.
+func StartHub(ctx context.Context, o HubOptions) (*Hub, error) {
+	if o.Host == "" {
+		o.Host = "127.0.0.1"
+	}
+	opts := baseOptions(o.Dir, product.HubDomain)
+	opts.Host, opts.Port = o.Host, o.ClientPort
+	opts.LeafNode = server.LeafNodeOpts{Host: o.Host, Port: o.LeafPort}
+	n, err := startNode(ctx, opts, newServerLog(o.Logger))
+	if err != nil {
+		return nil, err
+	}
+	h := &Hub{node: n, opts: o}
+	if _, err := Catalog(ctx, n.nc, ""); err != nil {
+		return nil, fmt.Errorf("start hub: %w", joinClose(ctx, err, n))
+	}
+	return h, nil
+}
+
+// ClientURL is where clients connect.
+func (h *Hub) ClientURL() string { return h.srv.ClientURL() }
+
+// LeafURL is where leaves join.
+func (h *Hub) LeafURL() string {
+	varz, err := h.srv.Varz(nil)
+	port := h.opts.LeafPort
+	if err == nil && varz.LeafNode.Port > 0 {
+		port = varz.LeafNode.Port
+	}
+	host := h.opts.Host
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	u := url.URL{Scheme: "nats-leaf", Host: net.JoinHostPort(host, strconv.Itoa(port))}
+	return u.String()
+}
+
+// Leaves is how many leaves are joined.
+func (h *Hub) Leaves() int { return h.srv.NumLeafNodes() }
+
+// Close stops the hub; leaves keep serving and rejoin when it is back.
+func (h *Hub) Close(ctx context.Context) error { return h.close(ctx) }

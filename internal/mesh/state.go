@@ -1,0 +1,89 @@
+package mesh
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/nats-io/jsm.go/api"
+	"github.com/nats-io/nats.go"
+
+	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/record"
+)
+
+// StreamState is what a stream holds now.
+type StreamState struct {
+	First, Last record.Seq // of an empty stream, First is Last + 1
+	Msgs, Bytes uint64
+	FirstTime   time.Time
+	LastTime    time.Time
+	Subjects    int
+	Metadata    map[string]string
+
+	// Of a mirror.
+	Mirror       bool
+	MirrorLag    uint64        // messages behind, as of when the origin was last heard of
+	MirrorActive time.Duration // since the origin was last heard of; negative when never
+	MirrorError  string
+}
+
+// State is what a stream of a domain holds; domain "" is the local one. A stream that
+// does not exist is NotFound, a domain that does not answer is Unavailable.
+func State(ctx context.Context, nc *nats.Conn, domain, stream string) (StreamState, error) {
+	info, err := streamInfo(ctx, nc, domain, stream)
+	if err != nil {
+		return StreamState{}, err
+	}
+	s := info.State
+	out := StreamState{
+		First: record.Seq(s.FirstSeq), Last: record.Seq(s.LastSeq), Msgs: s.Msgs, Bytes: s.Bytes,
+		FirstTime: s.FirstTime, LastTime: s.LastTime, Subjects: s.NumSubjects, Metadata: info.Config.Metadata,
+	}
+	if info.Config.Mirror != nil {
+		out.Mirror, out.MirrorActive = true, -1
+	}
+	if m := info.Mirror; m != nil {
+		out.MirrorLag, out.MirrorActive = m.Lag, m.Active
+		if m.Error != nil {
+			out.MirrorError = m.Error.Error()
+		}
+	}
+	return out, nil
+}
+
+// SubjectCounts is how many messages each subject that matches filter has.
+func SubjectCounts(ctx context.Context, nc *nats.Conn, domain, stream, filter string) (map[string]uint64, error) {
+	out := map[string]uint64{}
+	for {
+		req := api.JSApiStreamInfoRequest{SubjectsFilter: filter}
+		req.Offset = len(out)
+		answer, err := ask[api.JSApiStreamInfoResponse](ctx, nc, domain, fmt.Sprintf(api.JSApiStreamInfoT, stream), req)
+		if err != nil {
+			return nil, fmt.Errorf("stream %s: %w", stream, err)
+		}
+		if answer.StreamInfo == nil || len(answer.State.Subjects) == 0 {
+			return out, nil
+		}
+		before := len(out)
+		maps.Copy(out, answer.State.Subjects)
+		if len(out) >= answer.Total || len(out) == before {
+			return out, nil
+		}
+	}
+}
+
+// Purge removes the messages of subject (wildcards allowed, "" all) with a sequence
+// below upTo, or all of them when upTo is 0, and says how many there were.
+func Purge(ctx context.Context, nc *nats.Conn, domain, stream, subject string, upTo record.Seq) (uint64, error) {
+	req := api.JSApiStreamPurgeRequest{Subject: subject, Sequence: uint64(upTo)}
+	answer, err := ask[api.JSApiStreamPurgeResponse](ctx, nc, domain, fmt.Sprintf(api.JSApiStreamPurgeT, stream), req)
+	if err != nil {
+		return 0, fmt.Errorf("purge stream %s: %w", stream, err)
+	}
+	if !answer.Success {
+		return 0, fault.New(fault.Internal, "", "purge stream %s: the server did not", stream)
+	}
+	return answer.Purged, nil
+}

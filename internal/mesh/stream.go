@@ -1,0 +1,150 @@
+package mesh
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/jsm.go/api"
+	"github.com/nats-io/nats.go"
+
+	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/product"
+)
+
+// MirrorSpec is the stream that a mirror copies, sequence by sequence.
+type MirrorSpec struct {
+	Stream string
+	Domain string // where the stream is
+}
+
+// StreamSpec is a stream as it should be. A limit of 0 is none.
+type StreamSpec struct {
+	Name              string
+	Description       string
+	Subjects          []string    // none for a mirror
+	Mirror            *MirrorSpec // nil for a stream of its own
+	MaxAge            time.Duration
+	MaxBytes          int64
+	MaxMsgsPerSubject int64
+	Metadata          map[string]string
+	Duplicates        time.Duration // how long a Nats-Msg-Id is remembered; the server's two minutes when 0
+	LoseData          bool          // let a change of limits drop messages
+}
+
+// config is the spec on top of what the server has now; base is the zero value for a
+// new stream. What the spec does not speak about stays.
+func (s StreamSpec) config(base api.StreamConfig) api.StreamConfig {
+	c := base
+	c.Name, c.Description = s.Name, s.Description
+	c.Subjects = slices.Clone(s.Subjects)
+	c.Retention, c.Storage, c.Discard = api.LimitsPolicy, api.FileStorage, api.DiscardOld
+	c.Replicas = max(c.Replicas, 1)
+	c.MaxConsumers, c.MaxMsgs, c.MaxMsgSize = -1, -1, -1
+	c.MaxAge, c.MaxBytes, c.MaxMsgsPer = s.MaxAge, orNone(s.MaxBytes), orNone(s.MaxMsgsPerSubject)
+	c.AllowDirect = true
+	c.Metadata = mergeMetadata(base.Metadata, s.Metadata)
+	if s.Mirror != nil {
+		c.Mirror = &api.StreamSource{
+			Name:     s.Mirror.Stream,
+			External: &api.ExternalStream{ApiPrefix: product.APIPrefix(s.Mirror.Domain)},
+		}
+		return c
+	}
+	c.Mirror = nil
+	c.AllowBatchPublish = true
+	if s.Duplicates > 0 {
+		c.Duplicates = s.Duplicates
+	}
+	return c
+}
+
+func orNone(n int64) int64 {
+	if n <= 0 {
+		return -1
+	}
+	return n
+}
+
+// mergeMetadata is want, and of have what the server itself keeps there.
+func mergeMetadata(have, want map[string]string) map[string]string {
+	out := maps.Clone(want)
+	for k, v := range have {
+		if strings.HasPrefix(k, "_nats.") {
+			if out == nil {
+				out = map[string]string{}
+			}
+			out[k] = v
+		}
+	}
+	return out
+}
+
+// EnsureStream creates the stream in the local domain, or changes the one there is to
+// the spec. It never deletes a stream. A change that would lose messages, or that the
+// server would refuse, is a Conflict and leaves everything as it was.
+func EnsureStream(ctx context.Context, nc *nats.Conn, spec StreamSpec) error {
+	have, err := streamInfo(ctx, nc, "", spec.Name)
+	if fault.KindOf(err) == fault.NotFound {
+		return createStream(ctx, nc, spec)
+	}
+	if err != nil {
+		return fmt.Errorf("ensure %w", err)
+	}
+	want := spec.config(have.Config)
+	if reflect.DeepEqual(normal(want), normal(have.Config)) {
+		return nil
+	}
+	if err := refusals(ctx, nc, have, want, spec.LoseData); err != nil {
+		return fmt.Errorf("change stream %s: %w", spec.Name, err)
+	}
+	_, err = ask[api.JSApiStreamUpdateResponse](ctx, nc, "", fmt.Sprintf(api.JSApiStreamUpdateT, spec.Name), want)
+	if err != nil {
+		return fmt.Errorf("change stream %s: %w", spec.Name, conflictUnlessKnown(err))
+	}
+	return nil
+}
+
+func createStream(ctx context.Context, nc *nats.Conn, spec StreamSpec) error {
+	c := spec.config(api.StreamConfig{})
+	_, err := ask[api.JSApiStreamCreateResponse](ctx, nc, "", fmt.Sprintf(api.JSApiStreamCreateT, spec.Name), c)
+	if err != nil {
+		return fmt.Errorf("create stream %s: %w", spec.Name, err)
+	}
+	return nil
+}
+
+// normal makes two configurations comparable that mean the same.
+func normal(c api.StreamConfig) api.StreamConfig {
+	c.Subjects = slices.Sorted(slices.Values(c.Subjects))
+	c.Metadata = maps.Clone(c.Metadata)
+	maps.DeleteFunc(c.Metadata, func(k, _ string) bool { return strings.HasPrefix(k, "_nats.") })
+	if len(c.Metadata) == 0 {
+		c.Metadata = nil
+	}
+	if len(c.Subjects) == 0 {
+		c.Subjects = nil
+	}
+	return c
+}
+
+// conflictUnlessKnown makes a server's plain no a Conflict.
+func conflictUnlessKnown(err error) error {
+	if k := fault.KindOf(err); k != fault.Internal {
+		return err
+	}
+	return fault.New(fault.Conflict, "keep the stream as it was, or make a new major version of the port", "%w", err)
+}
+
+// DeleteStream deletes a stream of the local domain and all it holds.
+func DeleteStream(ctx context.Context, nc *nats.Conn, name string) error {
+	_, err := ask[api.JSApiStreamDeleteResponse](ctx, nc, "", fmt.Sprintf(api.JSApiStreamDeleteT, name), nil)
+	if err != nil {
+		return fmt.Errorf("delete stream %s: %w", name, err)
+	}
+	return nil
+}
