@@ -1,0 +1,114 @@
+// Package catalog is what a product tells the mesh about itself: its descriptor, where
+// it answers and how it fares. The hub keeps one entry a product; this package gives
+// them meaning, wherever they come from.
+package catalog
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/product"
+	"github.com/meshctl/meshctl/internal/record"
+)
+
+// Entry is one product of the catalog.
+type Entry struct {
+	Product product.Product `json:"product"`
+	HTTP    string          `json:"http,omitempty"` // base URL of its HTTP face
+	Meshctl string          `json:"meshctl"`        // version of the binary that runs it
+	Started time.Time       `json:"started"`
+	Seen    time.Time       `json:"seen"` // last heartbeat
+	Ports   []Port          `json:"ports"`
+}
+
+// Port is one major version of one port and its state at the last heartbeat.
+type Port struct {
+	Address  string         `json:"address"` // product.port or product.port@major
+	Stream   string         `json:"stream"`
+	Table    string         `json:"table"`  // name in SQL, with its schema
+	Output   product.Output `json:"output"` // its contract
+	Major    int            `json:"major"`
+	Records  uint64         `json:"records"` // in the log
+	Last     record.Seq     `json:"last"`    // of the log
+	LastTime time.Time      `json:"lastTime,omitzero"`
+	Visible  record.Seq     `json:"visible"` // in every store
+	Dead     uint64         `json:"dead"`    // dead letters that wait
+	Error    string         `json:"error,omitempty"`
+}
+
+// HeartbeatEvery is how often a product renews its entry. One that has not for three
+// times as long is shown as gone.
+const HeartbeatEvery = 5 * time.Second
+
+// Gone says whether the product has been silent for too long at now.
+func (e *Entry) Gone(now time.Time) bool { return now.Sub(e.Seen) > 3*HeartbeatEvery }
+
+// ID is the port's identity.
+func (e *Entry) ID(p *Port) product.PortID {
+	return product.PortID{
+		Product: e.Product.Metadata.Name, Domain: e.Product.Metadata.Domain,
+		Port: p.Output.Name, Major: p.Major,
+	}
+}
+
+// Catalog is all entries, by product name.
+type Catalog []Entry
+
+// Sort orders the entries by product.
+func (c Catalog) Sort() {
+	slices.SortFunc(c, func(a, b Entry) int { return cmp.Compare(a.Product.Metadata.Name, b.Product.Metadata.Name) })
+}
+
+// Product is the entry of that name, or nil.
+func (c Catalog) Product(name string) *Entry {
+	for i := range c {
+		if c[i].Product.Metadata.Name == name {
+			return &c[i]
+		}
+	}
+	return nil
+}
+
+// Port finds a port by its address: product.port, product.port@major, or a product's
+// name for its port of the same name or its only port. Without a major it is the newest.
+func (c Catalog) Port(address string) (*Entry, *Port, error) {
+	want, err := product.ParsePort(address)
+	if err != nil {
+		return nil, nil, fault.New(fault.Invalid, "", "%w", err)
+	}
+	e := c.Product(want.Product)
+	if e == nil {
+		return nil, nil, fault.New(fault.NotFound, c.hint(want.Product), "there is no product %q in the catalog", want.Product)
+	}
+	lone := !strings.Contains(address, ".")
+	var found *Port
+	names := map[string]bool{}
+	for i := range e.Ports {
+		p := &e.Ports[i]
+		names[p.Output.Name] = true
+		if p.Output.Name == want.Port && (want.Major == p.Major || want.Major == 0 && (found == nil || p.Major > found.Major)) {
+			found = p
+		}
+	}
+	if found == nil && lone && len(names) == 1 {
+		return c.Port(want.Product + "." + e.Ports[0].Output.Name)
+	}
+	if found == nil {
+		var have []string
+		for _, p := range e.Ports {
+			have = append(have, p.Address)
+		}
+		return nil, nil, fault.New(fault.NotFound, "use one of "+strings.Join(have, ", "), "product %s has no port %q", want.Product, address)
+	}
+	return e, found, nil
+}
+
+func (c Catalog) hint(string) string {
+	if len(c) == 0 {
+		return "the catalog is empty: run meshctl up with a product's folder"
+	}
+	return "run meshctl catalog ls to see what there is"
+}
