@@ -24,15 +24,50 @@ type Field struct {
 	Note string
 }
 
-// Describe makes a schema of a file's columns. Names stay as they are in the file,
-// so that its rows fit; a column that no value is missing from is required.
+// Describe makes a schema of a file's columns, named as Names says. A column that no
+// value is missing from is required.
 func Describe(columns []Column) []Field {
+	inFile := make([]string, len(columns))
+	for i, c := range columns {
+		inFile[i] = c.Name
+	}
+	names := Names(inFile)
 	fields := make([]Field, len(columns))
 	for i, c := range columns {
-		fields[i] = Field{Column: describe(c.Name, c.Type), Note: typeNote(c.Type)}
+		fields[i] = Field{Column: describe(names[i], c.Type), Note: typeNote(c.Type)}
 		fields[i].Required = !c.Nullable
+		if names[i] != c.Name {
+			fields[i].Note = fmt.Sprintf("%q in the file", c.Name)
+		}
 	}
 	return fields
+}
+
+// Names is what a file's columns are called in a schema, in the same order: as in the
+// file, but where a schema cannot have that name (empty, or it begins with "_", which
+// is reserved) or another column has it but for case. It depends on inFile alone, so
+// that whoever reads the file again finds the same names.
+func Names(inFile []string) []string {
+	taken := map[string]bool{}
+	for _, name := range inFile {
+		taken[strings.ToLower(name)] = true
+	}
+	given := map[string]bool{}
+	names := make([]string, len(inFile))
+	for i, name := range inFile {
+		base := strings.TrimLeft(name, "_")
+		if strings.TrimSpace(base) == "" {
+			base = fmt.Sprintf("column%d", i+1)
+		}
+		try, n := base, 1
+		for given[strings.ToLower(try)] || try != name && taken[strings.ToLower(try)] {
+			n++
+			try = fmt.Sprintf("%s_%d", base, n)
+		}
+		given[strings.ToLower(try)] = true
+		names[i] = try
+	}
+	return names
 }
 
 // describe maps an Arrow type to the logical type that holds all its values.
@@ -50,7 +85,9 @@ func describe(name string, t arrow.DataType) product.Column {
 		c.LogicalType = product.TypeNumber
 	case arrow.DecimalType:
 		c.LogicalType = product.TypeNumber
-		c.PhysicalType = fmt.Sprintf("decimal(%d,%d)", t.GetPrecision(), t.GetScale())
+		if p, s := t.GetPrecision(), t.GetScale(); p <= 38 && s >= 0 { // a wider one has only a double to go to
+			c.PhysicalType = fmt.Sprintf("decimal(%d,%d)", p, s)
+		}
 	case *arrow.Date32Type, *arrow.Date64Type:
 		c.LogicalType = product.TypeDate
 	case *arrow.TimestampType:
@@ -61,8 +98,12 @@ func describe(name string, t arrow.DataType) product.Column {
 		return describe(name, t.ValueType)
 	case *arrow.StructType:
 		c.LogicalType = product.TypeObject
+		var inFile []string
 		for _, f := range t.Fields() {
-			c.Properties = append(c.Properties, describe(f.Name, f.Type))
+			inFile = append(inFile, f.Name)
+		}
+		for i, name := range Names(inFile) {
+			c.Properties = append(c.Properties, describe(name, t.Field(i).Type))
 		}
 	case *arrow.MapType: // a map's keys differ from row to row, which no object can name
 	case arrow.ListLikeType:

@@ -51,11 +51,11 @@ func (f File) Fit(a Answers, outputType string, key []string) (Answers, []string
 		notes = append(notes, fmt.Sprintf("%s tells all %d rows apart; if each row is a thing as it is now, make a state of it with --key %s",
 			keys[0], f.Rows, quoteShell(keys[0])))
 	}
-	a.File, a.Type, a.Key, a.Columns = f.Path, outputType, key, Describe(f.Columns)
-	for i := range a.Columns {
-		if slices.Contains(key, a.Columns[i].Name) {
-			a.Columns[i].Required = true
-		}
+	a.File, a.Type, a.Columns = f.Path, outputType, Describe(f.Columns)
+	for _, name := range key {
+		at := f.index(name)
+		a.Columns[at].Required = true
+		a.Key = append(a.Key, a.Columns[at].Name)
 	}
 	return a, notes, nil
 }
@@ -64,7 +64,7 @@ func (f File) Fit(a Answers, outputType string, key []string) (Answers, []string
 func (f File) keyNotes(key []string) ([]string, error) {
 	var notes []string
 	for i, name := range key {
-		at := slices.IndexFunc(f.Columns, func(c Column) bool { return c.Name == name })
+		at := f.index(name)
 		if at < 0 {
 			return nil, fault.New(fault.Invalid, "choose from "+f.names(), "key %q: %s has no such column", name, f.Path)
 		}
@@ -84,6 +84,10 @@ func (f File) keyNotes(key []string) ([]string, error) {
 		}
 	}
 	return notes, nil
+}
+
+func (f File) index(name string) int {
+	return slices.IndexFunc(f.Columns, func(c Column) bool { return c.Name == name })
 }
 
 // noKey says why no column can be the key of a state, the nearest first.

@@ -42,6 +42,9 @@ func (t Tree) Write(dir string) (err error) {
 	if err := os.Chmod(staged, 0o755); err != nil {
 		return fmt.Errorf("make folder %s: %w", dir, err)
 	}
+	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) { // takes an empty folder only
+		return fmt.Errorf("replace the empty folder %s: %w", dir, err)
+	}
 	if err := os.Rename(staged, dir); err != nil {
 		return fmt.Errorf("make folder %s: %w", dir, err)
 	}
@@ -55,8 +58,8 @@ func free(dir string) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if info, statErr := os.Stat(dir); statErr == nil && !info.IsDir() {
-		return fault.New(fault.Conflict, hint, "make folder %s: a file of that name exists", dir)
+	if info, statErr := os.Lstat(dir); statErr == nil && !info.IsDir() {
+		return fault.New(fault.Conflict, hint, "make folder %s: a file or link of that name exists", dir)
 	}
 	if err != nil {
 		return fmt.Errorf("make folder %s: %w", dir, err)
