@@ -48,18 +48,38 @@ func (k Key) Append(part any) Key {
 	case string:
 		return k.AppendString(v)
 	case int64:
-		return binary.BigEndian.AppendUint64(append(k, tagInt), uint64(v)^(1<<63))
+		return k.AppendInt(v)
 	case bool:
-		if v {
-			return append(k, tagTrue)
-		}
-		return append(k, tagFalse)
+		return k.AppendBool(v)
 	case Date:
-		return binary.BigEndian.AppendUint32(append(k, tagDate), uint32(v)^(1<<31))
+		return k.AppendDate(v)
 	case time.Time:
-		return binary.BigEndian.AppendUint64(append(k, tagTime), uint64(v.UnixMicro())^(1<<63))
+		return k.AppendMicros(v.UnixMicro())
 	}
 	panic(fmt.Sprintf("record: a key part cannot be a %T", part))
+}
+
+// AppendInt adds an integer part without boxing it.
+func (k Key) AppendInt(v int64) Key {
+	return binary.BigEndian.AppendUint64(append(k, tagInt), uint64(v)^(1<<63))
+}
+
+// AppendBool adds a boolean part.
+func (k Key) AppendBool(v bool) Key {
+	if v {
+		return append(k, tagTrue)
+	}
+	return append(k, tagFalse)
+}
+
+// AppendDate adds a date part.
+func (k Key) AppendDate(v Date) Key {
+	return binary.BigEndian.AppendUint32(append(k, tagDate), uint32(v)^(1<<31))
+}
+
+// AppendMicros adds a timestamp part, given in microseconds since 1970-01-01 UTC.
+func (k Key) AppendMicros(v int64) Key {
+	return binary.BigEndian.AppendUint64(append(k, tagTime), uint64(v)^(1<<63))
 }
 
 // AppendString adds a string part without boxing it.
