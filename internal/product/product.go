@@ -71,6 +71,8 @@ type Spec struct {
 type Input struct {
 	Name string `json:"name" doc:"The table in SQL logic, the input's name for a command."`
 	Port string `json:"port,omitempty" doc:"Another product's output, product.port or product.port@major; major 1 when left out. Without it, records are published to this product."`
+	// Schema types what is published to an input without Port; SQL logic needs it.
+	Schema []Column `json:"schema,omitempty" doc:"The columns of an input without port: what is published to this product. SQL logic needs them."`
 }
 
 // Logic makes the records of the product's only output from its inputs. Exactly one

@@ -8,9 +8,9 @@ import (
 
 // ValidateSet checks what concerns several products of one mesh: their names, that
 // each input is somebody's output, and that no product feeds itself through others.
-// known says whether a port outside the set is offered, as a live catalog tells it
-// (its PortID has no Domain); it may be nil. A product that has problems of its own
-// is taken to offer whatever is asked of it, so that one mistake is told once.
+// known says whether a port of a product outside the set is offered, as a live catalog
+// tells it (its PortID has no Domain); nil knows none. A product of the set that has
+// problems of its own is taken to offer whatever is asked, so that one mistake is told once.
 func ValidateSet(products []Loaded, known func(PortID) bool) Problems {
 	s := set{byName: map[string]*Loaded{}, known: known}
 	for i := range products {
@@ -59,9 +59,6 @@ func (s *set) checkInputs(l *Loaded) {
 			continue // published records, or a rule complains of it
 		}
 		id.Major = max(id.Major, 1)
-		if s.known != nil && s.known(id) {
-			continue
-		}
 		if message, hint := s.missing(id); message != "" {
 			s.add(l, fmt.Sprintf("spec.inputs[%d].port", i), hint, "%s", message)
 		}
@@ -72,6 +69,9 @@ func (s *set) checkInputs(l *Loaded) {
 func (s *set) missing(id PortID) (message, hint string) {
 	offering, ok := s.byName[id.Product]
 	if !ok {
+		if s.known != nil && s.known(id) {
+			return "", ""
+		}
 		var names []string
 		for name := range s.byName {
 			names = append(names, name)
