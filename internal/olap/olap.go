@@ -1,0 +1,206 @@
+// Package olap is DuckDB and Parquet: tables kept from a port's log, segments, SQL
+// over both, and reading files. It is meshctl's only cgo.
+//
+// A table is a SQL view over immutable Parquet segments and a fresh tail, which is an
+// ordinary DuckDB table. The view is replaced in the transaction that changes what it
+// stands on, so a query, which is one transaction, sees files, tail and position of one
+// moment: no row twice, none missing. A view rather than a table function, because
+// DuckDB pushes filters and columns through a view into Parquet.
+//
+// The tail is swapped, never emptied: a roll seals it and starts a fresh one in one short
+// transaction, writes the file while commits go on, and drops the sealed table in the
+// transaction that adds the file. Deleting the rows instead would leave holes in the
+// database file, and hold up commits for as long as the file takes to write.
+//
+// The tail of a state port has no primary key. A batch deletes its keys by a hash join
+// and inserts them again: an index costs memory for every key, slows the replay of the
+// write-ahead log, and was slower to maintain.
+package olap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/meshctl/meshctl/internal/fault"
+)
+
+// Options bound what a database takes. Zero fields do not bound.
+type Options struct {
+	Threads     int
+	MemoryLimit int64  // bytes
+	TempLimit   int64  // bytes that queries may spill to disk
+	TempDir     string // where they spill: for Open its own folder by default, for OpenMemory nowhere
+	Logger      *slog.Logger
+}
+
+// fileName is the database file within a product's folder.
+const fileName = "tables.duckdb"
+
+// walLimit is how far the write-ahead log grows before it is folded into the database
+// file. A tail lives for minutes only, so folding it in often is work for nothing.
+const walLimit = 256 << 20
+
+// DB is one product's tables, or in memory a place to join several products' answers.
+type DB struct {
+	dir  string // absolute; empty in memory
+	e    *engine
+	log  *slog.Logger
+	pool *readers
+
+	mu     sync.Mutex // one writer at a time; guards all below
+	w      *conn
+	ports  []*port // as of the last commit, by id
+	closed bool
+}
+
+// Open opens the tables in dir and makes them if there are none. It is a Conflict
+// when another process has them open.
+func Open(ctx context.Context, dir string, o Options) (*DB, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open tables: %w", err)
+	}
+	if o.TempDir == "" {
+		o.TempDir = filepath.Join(dir, "tmp")
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("open tables: %w", err)
+	}
+	db, err := open(ctx, dir, filepath.Join(dir, fileName), o)
+	if err != nil {
+		if strings.Contains(err.Error(), "Conflicting lock") || strings.Contains(err.Error(), "Could not set lock") {
+			return nil, fault.New(fault.Conflict, "stop the other process that runs this product", "open %s: another process has it open", filepath.Join(dir, fileName))
+		}
+		return nil, fmt.Errorf("open %s: %w", filepath.Join(dir, fileName), err)
+	}
+	if err := db.loadPorts(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", filepath.Join(dir, fileName), err), db.Close())
+	}
+	return db, nil
+}
+
+// OpenMemory opens an empty database in memory, for a coordinator: Load fills it.
+func OpenMemory(ctx context.Context, o Options) (*DB, error) {
+	db, err := open(ctx, "", "", o)
+	if err != nil {
+		return nil, fmt.Errorf("open a database in memory: %w", err)
+	}
+	return db, nil
+}
+
+func open(ctx context.Context, dir, path string, o Options) (*DB, error) {
+	e, err := openEngine(path, settings(o))
+	if err != nil {
+		return nil, err
+	}
+	w, err := e.connect()
+	if err != nil {
+		e.close()
+		return nil, err
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	db := &DB{dir: dir, e: e, log: o.Logger, w: w, pool: newReaders(e, o.Logger)}
+	if err := sandbox(ctx, w, dir); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// settings are the engine's settings; none of them can be changed by a statement later.
+func settings(o Options) map[string]string {
+	s := map[string]string{
+		"autoinstall_known_extensions": "false",
+		"autoload_known_extensions":    "false",
+		"temp_directory":               o.TempDir,
+		"wal_autocheckpoint":           strconv.Itoa(walLimit) + "B",
+	}
+	if o.Threads > 0 {
+		s["threads"] = strconv.Itoa(o.Threads)
+	}
+	if o.MemoryLimit > 0 {
+		s["memory_limit"] = strconv.FormatInt(o.MemoryLimit, 10) + "B"
+	}
+	if o.TempLimit > 0 && o.TempDir != "" {
+		s["max_temp_directory_size"] = strconv.FormatInt(o.TempLimit, 10) + "B"
+	}
+	return s
+}
+
+// sandbox shuts out files other than those in dir, the network, extensions and
+// settings, for every connection of the database and for good.
+func sandbox(ctx context.Context, c *conn, dir string) error {
+	statements := []string{"SET GLOBAL TimeZone = 'UTC'"}
+	if dir != "" {
+		statements = append(statements, "SET allowed_directories = ["+literal(dir+string(filepath.Separator))+"]")
+	}
+	statements = append(statements, "SET enable_external_access = false", "SET lock_configuration = true")
+	for _, sql := range statements {
+		if err := c.exec(ctx, sql); err != nil {
+			return fmt.Errorf("%s: %w", strings.ToLower(sql[:strings.Index(sql, "=")]), err)
+		}
+	}
+	return nil
+}
+
+// Close closes the database. A query that still runs keeps the file open until its
+// Rows are closed.
+func (db *DB) Close() error {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.closed {
+		return nil
+	}
+	db.closed = true
+	db.pool.close()
+	db.w.close()
+	db.e.close()
+	return nil
+}
+
+// write runs body as the one writer, in one transaction.
+func (db *DB) write(ctx context.Context, body func(w *conn) error) error {
+	if db.closed {
+		return errClosed
+	}
+	return db.w.tx(ctx, func() error { return body(db.w) })
+}
+
+var errClosed = errors.New("the database is closed")
+
+// ident is name as a quoted SQL identifier.
+func ident(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+// idents are names, quoted and joined by commas; prefix, if any, goes before each.
+func idents(prefix string, names []string) string {
+	var b strings.Builder
+	for i, n := range names {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(prefix)
+		b.WriteString(ident(n))
+	}
+	return b.String()
+}
+
+// literal is s as a SQL string.
+func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+// literals is a SQL list of strings.
+func literals(list []string) string {
+	quoted := slices.Clone(list)
+	for i, s := range quoted {
+		quoted[i] = literal(s)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}

@@ -1,0 +1,140 @@
+package olap
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"slices"
+	"sync"
+)
+
+// readers hands out read connections, and deletes files once no reader that started
+// before they were replaced is left.
+type readers struct {
+	e   *engine
+	log *slog.Logger
+
+	mu      sync.Mutex
+	idle    []*reader
+	running map[*reader]uint64 // the epoch that each started in
+	epoch   uint64
+	trash   []retired
+	path    []string // schemas in which a lone table name is looked up
+	closed  bool
+}
+
+// maxIdle is how many read connections are kept for the next query.
+const maxIdle = 8
+
+type reader struct {
+	*conn
+	path []string // the search path it was given
+}
+
+type retired struct {
+	path  string
+	epoch uint64 // readers that started in an earlier epoch may read it
+}
+
+func newReaders(e *engine, log *slog.Logger) *readers {
+	return &readers{e: e, log: log, running: map[*reader]uint64{}}
+}
+
+// acquire is a connection for one query. Files that are retired after this call stay
+// until it is released.
+func (p *readers) acquire(ctx context.Context) (*reader, error) {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil, errClosed
+	}
+	path := p.path
+	var r *reader
+	if n := len(p.idle); n > 0 {
+		r, p.idle = p.idle[n-1], p.idle[:n-1]
+	} else {
+		c, err := p.e.connect()
+		if err != nil {
+			p.mu.Unlock()
+			return nil, err
+		}
+		r = &reader{conn: c}
+	}
+	p.running[r] = p.epoch
+	p.mu.Unlock()
+	if !slices.Equal(r.path, path) {
+		if err := r.exec(ctx, "SET search_path = "+literal(idents("", path))); err != nil {
+			p.release(r)
+			return nil, err
+		}
+		r.path = path
+	}
+	return r, nil
+}
+
+// release takes the connection back.
+func (p *readers) release(r *reader) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.running, r)
+	if p.closed || len(p.idle) >= maxIdle {
+		r.close()
+	} else {
+		p.idle = append(p.idle, r)
+	}
+	p.sweep()
+}
+
+// addPath makes the tables of schema known by their lone names.
+func (p *readers) addPath(schema string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !slices.Contains(p.path, schema) {
+		p.path = append(slices.Clone(p.path), schema)
+	}
+}
+
+func (p *readers) searchPath() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.path
+}
+
+// retire deletes files that no new query can see, as soon as no old one can read them.
+func (p *readers) retire(paths []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.epoch++
+	for _, path := range paths {
+		p.trash = append(p.trash, retired{path, p.epoch})
+	}
+	p.sweep()
+}
+
+func (p *readers) sweep() {
+	oldest := p.epoch
+	for _, e := range p.running {
+		oldest = min(oldest, e)
+	}
+	p.trash = slices.DeleteFunc(p.trash, func(t retired) bool {
+		if t.epoch > oldest {
+			return false
+		}
+		if err := os.Remove(t.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			p.log.Warn("a replaced segment could not be deleted; the next start tries again", "file", t.path, "error", err)
+		}
+		return true
+	})
+}
+
+func (p *readers) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	for _, r := range p.idle {
+		r.close()
+	}
+	p.idle = nil
+}

@@ -1,0 +1,109 @@
+package olap
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+)
+
+// The columns that a tail and a segment have besides the contract's. A tail of a
+// state port also has goneColumn; a segment never does, for it holds no deleted key.
+const (
+	seqColumn  = "_seq"
+	timeColumn = "_time"
+	goneColumn = "_deleted"
+)
+
+// replaceView makes the port's view anew, within the transaction of w. order is the
+// contract's columns in the contract's order.
+func replaceView(ctx context.Context, w *conn, dir string, p *port, order []string) error {
+	return w.exec(ctx, "CREATE OR REPLACE VIEW "+ident(p.schema)+"."+ident(p.name)+" AS "+p.union(dir, order, false))
+}
+
+// union is a SELECT of the port's live rows: the columns of order, and with hidden
+// the sequence and time before them.
+func (p *port) union(dir string, order []string, hidden bool) string {
+	parts := p.fileParts(dir, p.segments, order, hidden)
+	if p.state {
+		above := p.levels()
+		for i := range parts {
+			parts[i] += p.without(above)
+		}
+		for i := len(above) - 1; i >= 0; i-- {
+			parts = append(parts, "SELECT "+p.list(order, len(p.columns), hidden)+" FROM "+above[i]+" AS s"+p.without(above[:i])+" WHERE NOT "+goneColumn)
+		}
+		return strings.Join(parts, " UNION ALL ")
+	}
+	if p.sealed != 0 {
+		parts = append(parts, "SELECT "+p.list(order, len(p.columns), hidden)+" FROM "+p.tailName(p.sealed)+" AS s")
+	}
+	parts = append(parts, "SELECT "+p.list(order, len(p.columns), hidden)+" FROM "+p.tailName(p.tail)+" AS s")
+	return strings.Join(parts, " UNION ALL ")
+}
+
+// levels are the tables above the segments, the newest first.
+func (p *port) levels() []string {
+	l := []string{p.tailName(p.tail)}
+	if p.sealed != 0 {
+		l = append(l, p.tailName(p.sealed))
+	}
+	return l
+}
+
+// without joins away the rows of s whose key is in one of the tables above.
+func (p *port) without(above []string) string {
+	var b strings.Builder
+	for _, table := range above {
+		b.WriteString(" ANTI JOIN " + table + " USING (" + idents("", p.key) + ")")
+	}
+	return b.String()
+}
+
+// fileParts are SELECTs over segments, one for each run of files that have the same
+// columns. So Parquet's own schema is enough: union_by_name would open every file
+// of the table to plan any query.
+func (p *port) fileParts(dir string, segments []segment, order []string, hidden bool) []string {
+	var parts []string
+	for len(segments) > 0 {
+		n := 1
+		for n < len(segments) && segments[n].columns == segments[0].columns {
+			n++
+		}
+		files := make([]string, n)
+		for i, s := range segments[:n] {
+			files[i] = filepath.Join(dir, p.folder, s.file)
+		}
+		parts = append(parts, "SELECT "+p.list(order, segments[0].columns, hidden)+" FROM read_parquet("+literals(files)+") AS s")
+		segments = segments[n:]
+	}
+	return parts
+}
+
+// list is a SELECT list; columns beyond the first have are NULL.
+func (p *port) list(order []string, have int, hidden bool) string {
+	var items []string
+	if hidden {
+		items = append(items, "s."+seqColumn, "s."+timeColumn)
+	}
+	for _, name := range order {
+		for i, c := range p.columns {
+			switch {
+			case c.Name != name:
+			case i < have:
+				items = append(items, "s."+ident(name))
+			default:
+				items = append(items, "NULL::"+c.Type+" AS "+ident(name))
+			}
+		}
+	}
+	return strings.Join(items, ", ")
+}
+
+// names are the port's columns in stored order.
+func (p *port) names() []string {
+	list := make([]string, len(p.columns))
+	for i, c := range p.columns {
+		list[i] = c.Name
+	}
+	return list
+}
