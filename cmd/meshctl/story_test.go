@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"flag"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -19,6 +21,10 @@ func TestMain(m *testing.M) {
 // TestStories runs every script of testdata/script: one story a promise to users.
 // Beside testscript's commands a script has those of storyCommands.
 func TestStories(t *testing.T) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("..", "..", "testdata", "script"),
 		UpdateScripts:       *update,
@@ -29,6 +35,7 @@ func TestStories(t *testing.T) {
 			home := filepath.Join(env.WorkDir, ".home")
 			for name, value := range map[string]string{
 				"HOME": home, "USER": "ada", "TZ": "UTC", "TERM": "dumb",
+				"GOCACHE":         cmp.Or(os.Getenv("GOCACHE"), filepath.Join(cache, "go-build")), // for stories that build Go
 				"XDG_CONFIG_HOME": filepath.Join(home, ".config"),
 				"XDG_STATE_HOME":  filepath.Join(home, ".local", "state"),
 				"XDG_CACHE_HOME":  filepath.Join(home, ".cache"),

@@ -37,9 +37,9 @@ type listed struct {
 func commands() []listed {
 	return []listed{
 		{groupMake, newInit},
-		// {groupMake, newValidate},
+		{groupMake, newValidate},
 
-		// {groupOther, newSchema},
+		{groupOther, newSchema},
 		{groupOther, newVersion},
 	}
 }

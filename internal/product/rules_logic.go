@@ -47,7 +47,7 @@ func (c *checker) inputs() {
 func (c *checker) logic() {
 	s := &c.Product.Spec
 	if s.Logic == nil {
-		if c.marks.of("spec.logic").null {
+		if at, ok := c.marks["spec.logic"]; ok && at.null {
 			c.add("spec.logic", "add sql or command, or leave logic out", "logic is empty")
 		}
 		return

@@ -75,7 +75,8 @@ func List(fsys fs.FS) ([]Template, error) {
 	return all, nil
 }
 
-// Render makes the files of a product: template name of fsys, with the answers.
+// Render makes the files of a product: template name of fsys, with the answers. Its
+// descriptor is valid, or it is an error.
 func Render(fsys fs.FS, name string, a Answers) (Tree, error) {
 	if err := a.check(); err != nil {
 		return nil, err
@@ -104,8 +105,21 @@ func Render(fsys fs.FS, name string, a Answers) (Tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("render template %s: %w", name, err)
 	}
+	if err := valid(tree[product.FileName], name, a); err != nil {
+		return nil, err
+	}
 	tree[RecordName], err = yaml.Marshal(map[string]any{"template": name, "version": about.Version, "answers": a})
 	return tree, err
+}
+
+// valid says what the rules of a descriptor have against these answers, such as a
+// name that is reserved or that the template gives to an input.
+func valid(descriptor []byte, template string, a Answers) error {
+	_, problems := product.Parse(product.FileName, descriptor)
+	if len(problems) == 0 {
+		return nil
+	}
+	return fault.New(fault.Invalid, problems[0].Hint, "make product %s of template %s: %s", a.Name, template, problems[0].Message)
 }
 
 func find(fsys fs.FS, name string) (Template, error) {

@@ -116,6 +116,8 @@ func TestRenderRefuses(t *testing.T) {
 		"name":     {"event", Answers{Name: "A", Domain: "b", Owner: "c"}, "name \"A\""},
 		"domain":   {"event", Answers{Name: "a", Domain: "b.c", Owner: "c"}, "domain \"b.c\""},
 		"owner":    {"event", Answers{Name: "a", Domain: "b", Owner: "c\nstatus: x"}, "owner"},
+		"reserved": {"event", Answers{Name: "hub", Domain: "b", Owner: "c"}, "reserved"},
+		"input":    {"sql", Answers{Name: "readings", Domain: "b", Owner: "c"}, "both named"},
 		"all":      {"event", Answers{Name: "A", Domain: "B", Owner: ""}, "owner"},
 	} {
 		t.Run(name, func(t *testing.T) {
