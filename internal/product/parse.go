@@ -8,8 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
-	"strconv"
-	"strings"
+	"sort"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -100,7 +99,7 @@ func parseYAML(data []byte) (root *yaml.Node, problem *Problem) {
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	var doc, more yaml.Node
 	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
-		return nil, &Problem{Line: 1, Column: 1, Message: "the file holds nothing but comments"}
+		return nil, &Problem{Line: 1, Column: 1, Message: "the file holds nothing but comments", Hint: "run meshctl init for one to begin with"}
 	} else if err != nil {
 		return nil, syntax(err, data)
 	}
@@ -118,25 +117,50 @@ func parseYAML(data []byte) (root *yaml.Node, problem *Problem) {
 	return root, problem
 }
 
-var syntaxError = regexp.MustCompile(`^yaml: (?:line (\d+): )?((?s:.*))$`)
+var syntaxError = regexp.MustCompile(`^yaml: (?:line \d+: )?((?s:.*))$`)
 
-// syntax makes a problem of the parser's error, which bears a line at most.
+// syntax makes a problem of the parser's error. The line that the error bears is often
+// that of the construct around, so the place is found by trying: it is after the
+// longest beginning of the file that is well-formed.
 func syntax(err error, data []byte) *Problem {
-	p := &Problem{Line: 1, Column: 1, Message: "malformed YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")}
-	if m := syntaxError.FindStringSubmatch(err.Error()); m != nil {
-		p.Message = "malformed YAML: " + m[2]
-		if n, err := strconv.Atoi(m[1]); err == nil {
-			p.Line = n
+	p := &Problem{Line: 1, Column: 1, Message: "malformed YAML: " + syntaxError.ReplaceAllString(err.Error(), "$1")}
+	lines := bytes.SplitAfter(data, []byte("\n"))
+	ends := make([]int, len(lines)+1) // ends[n] is the length of the first n lines
+	for i, line := range lines {
+		ends[i+1] = ends[i] + len(line)
+	}
+	if len(data) <= maxTried {
+		p.Line = sort.Search(len(lines), func(i int) bool {
+			now := wellFormed(data[:ends[i+1]])
+			return now != nil && now.Error() == err.Error()
+		}) + 1
+		for tries := 0; p.Line > 1 && tries < 50 && wellFormed(data[:ends[p.Line-1]]) != nil; tries++ {
+			p.Line--
 		}
 	}
-	p.Line, _ = extentOf(data).within(p.Line, 1)
-	text := bytes.Split(data, []byte("\n"))[p.Line-1]
+	p.Line = min(p.Line, len(lines))
+	text := lines[p.Line-1]
 	indent := text[:len(text)-len(bytes.TrimLeft(text, " \t"))]
-	p.Column = utf8.RuneCount(indent) + 1
+	p.Column = len(indent) + 1
 	if bytes.ContainsRune(indent, '\t') {
 		p.Hint = "indent with spaces, not tabs"
 	}
 	return p
+}
+
+// largest file in which the place of a syntax error is searched, for each try parses it
+const maxTried = 64 << 10
+
+func wellFormed(data []byte) error {
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	for {
+		var n yaml.Node
+		if err := dec.Decode(&n); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
 }
 
 // extent is the width of each line of a text, in characters.

@@ -37,15 +37,23 @@ func (c *checker) add(path, hint, format string, args ...any) {
 // text requires a field to hold some text.
 func (c *checker) text(path, value, hint string) {
 	if strings.TrimSpace(value) == "" {
-		c.add(path, hint, "%s is missing", last(path))
+		c.add(path, hint, "%s is %s", last(path), c.absence(path))
 	}
+}
+
+// absence is what a field without a value is.
+func (c *checker) absence(path string) string {
+	if c.marks.has(path) {
+		return "empty"
+	}
+	return "missing"
 }
 
 // name requires a field to hold a name.
 func (c *checker) name(path, value string) {
 	switch {
 	case value == "":
-		c.add(path, "", "%s is missing", last(path))
+		c.add(path, "", "%s is %s", last(path), c.absence(path))
 	case !ValidName(value):
 		c.add(path, "use at most 40 lower case letters, digits and dashes, a letter first",
 			"%q cannot be a name", shorten(value))
@@ -61,9 +69,9 @@ func (c *checker) oneOf(path, value string, names []string) {
 
 // positive refuses a written field that is not more than zero, for zero would
 // silently become the default.
-func positive[T int | Duration](c *checker, path string, value T) {
+func positive[T int | Duration](c *checker, path string, value T, hint string) {
 	if c.marks.has(path) && value <= 0 {
-		c.add(path, "leave it out for the default", "%s must be more than zero", last(path))
+		c.add(path, hint, "%s must be more than zero", last(path))
 	}
 }
 
@@ -73,6 +81,8 @@ func (c *checker) bytes(path string, q Quantity) {
 	switch {
 	case err != nil && strings.HasSuffix(string(q), "m"):
 		c.add(path, "M is a million and Mi is 1048576", "%s: %v", last(path), err)
+	case err != nil && strings.HasSuffix(string(q), "B"):
+		c.add(path, "leave out the B", "%s: %v", last(path), err)
 	case err != nil:
 		c.add(path, "", "%s: %v", last(path), err)
 	case n <= 0:
@@ -83,12 +93,13 @@ func (c *checker) bytes(path string, q Quantity) {
 // written applies the rules over what was written and what was left out; they run
 // before the defaults hide the difference.
 func (c *checker) written() {
+	const forDefault = "leave it out for the default"
 	s := &c.Product.Spec
-	positive(c, "spec.storage.segmentRows", s.Storage.SegmentRows)
-	positive(c, "spec.storage.segmentAge", s.Storage.SegmentAge)
+	positive(c, "spec.storage.segmentRows", s.Storage.SegmentRows, forDefault)
+	positive(c, "spec.storage.segmentAge", s.Storage.SegmentAge, forDefault)
 	for i, o := range s.Outputs {
 		path := fmt.Sprintf("spec.outputs[%d]", i)
-		positive(c, path+".retention.age", o.Retention.Age)
+		positive(c, path+".retention.age", o.Retention.Age, "leave it out to keep records for good")
 		for j, col := range o.Schema {
 			required := fmt.Sprintf("%s.schema[%d].required", path, j)
 			if c.marks.has(required) && !col.Required && slices.Contains(o.Key, col.Name) {
@@ -100,7 +111,7 @@ func (c *checker) written() {
 		return
 	}
 	if sql := s.Logic.SQL; sql != nil {
-		positive(c, "spec.logic.sql.interval", sql.Interval)
+		positive(c, "spec.logic.sql.interval", sql.Interval, forDefault)
 		if sql.Mode == ModeTable && sql.Over != "" {
 			c.add("spec.logic.sql.over", "leave it out", "over has no meaning in mode table")
 		}
@@ -109,8 +120,8 @@ func (c *checker) written() {
 		}
 	}
 	if cmd := s.Logic.Command; cmd != nil {
-		positive(c, "spec.logic.command.timeout", cmd.Timeout)
-		positive(c, "spec.logic.command.batchSize", cmd.BatchSize)
+		positive(c, "spec.logic.command.timeout", cmd.Timeout, forDefault)
+		positive(c, "spec.logic.command.batchSize", cmd.BatchSize, forDefault)
 	}
 }
 

@@ -86,7 +86,7 @@ func (c *checker) nested(path string, col *Column) {
 	case col.LogicalType == TypeArray && col.Items == nil:
 		c.add(path+".items", "add items with a logicalType", "an array needs items")
 	case col.LogicalType != TypeArray && col.Items != nil:
-		c.add(path+".items", "make the column an array, or leave items out", "a %s has no items", col.LogicalType)
+		c.add(path+".items", "make the column an array, or leave items out", "%s has no items", article(col.LogicalType))
 	case col.Items != nil:
 		if col.Items.Name != "" {
 			c.add(path+".items.name", "leave it out", "items have no name")
@@ -97,7 +97,7 @@ func (c *checker) nested(path string, col *Column) {
 	case col.LogicalType == TypeObject && len(col.Properties) == 0:
 		c.add(path+".properties", "add properties, each a column", "an object needs properties")
 	case col.LogicalType != TypeObject && len(col.Properties) > 0:
-		c.add(path+".properties", "make the column an object, or leave properties out", "a %s has no properties", col.LogicalType)
+		c.add(path+".properties", "make the column an object, or leave properties out", "%s has no properties", article(col.LogicalType))
 	default:
 		c.columns(path+".properties", col.Properties)
 	}
@@ -175,4 +175,12 @@ func (c *Column) misfit(v any) string {
 		return ""
 	}
 	return fmt.Sprintf("%s is no %s", shorten(fmt.Sprint(v)), c.LogicalType)
+}
+
+// article is a logical type with a or an before it.
+func article(logicalType string) string {
+	if strings.ContainsRune("aio", rune(logicalType[0])) {
+		return "an " + logicalType
+	}
+	return "a " + logicalType
 }

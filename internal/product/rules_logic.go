@@ -39,7 +39,7 @@ func (c *checker) inputs() {
 		}
 		mirrors[id.MirrorStream()] = id
 	}
-	if p.Spec.Logic == nil && len(p.Spec.Inputs) > 0 {
+	if p.Spec.Logic == nil && len(p.Spec.Inputs) > 0 && !c.marks.of("spec.logic").null {
 		c.add("spec.inputs", "add spec.logic, or leave inputs out", "nothing reads the inputs, for the product has no logic")
 	}
 }

@@ -59,7 +59,7 @@ func (c *checker) key(path string, o *Output) {
 		case slices.Contains(o.Key[:i], name):
 			c.add(at, "name it once", "the key names column %q twice", shorten(name))
 		case slices.Contains(logicalTypes, col.LogicalType) && !slices.Contains(keyTypes, col.LogicalType):
-			c.add(at, "use a column of type "+orList(keyTypes), "column %q is a %s, which cannot be part of a key", shorten(name), col.LogicalType)
+			c.add(at, "use a column of type "+orList(keyTypes), "column %q is %s, which cannot be part of a key", shorten(name), article(col.LogicalType))
 		}
 	}
 }

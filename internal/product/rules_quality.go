@@ -50,7 +50,7 @@ func (c *checker) enum(path string, values any, col *Column) {
 		return
 	}
 	if !slices.Contains(enumTypes, col.LogicalType) {
-		c.add(path, "put the rule on a column inside", "values of an %s cannot be listed", col.LogicalType)
+		c.add(path, "put the rule on a column inside", "values of %s cannot be listed", article(col.LogicalType))
 		return
 	}
 	for i, v := range list {
