@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -65,7 +66,7 @@ func (p *readers) acquire(ctx context.Context) (*reader, error) {
 	p.running[r] = p.epoch
 	p.mu.Unlock()
 	if !slices.Equal(r.path, path) {
-		if err := r.exec(ctx, "SET search_path = "+literal(idents("", path))); err != nil {
+		if err := r.exec(ctx, setPath(path)); err != nil {
 			p.release(r)
 			return nil, err
 		}
@@ -137,4 +138,13 @@ func (p *readers) close() {
 		r.close()
 	}
 	p.idle = nil
+}
+
+// setPath is the statement that makes lone table names be looked up in the schemas.
+func setPath(schemas []string) string {
+	quoted := make([]string, len(schemas))
+	for i, s := range schemas {
+		quoted[i] = ident(s)
+	}
+	return "SET search_path = " + literal(strings.Join(quoted, ",")) // no spaces: DuckDB takes them for part of a name
 }
