@@ -81,32 +81,55 @@ func (c Catalog) Port(address string) (*Entry, *Port, error) {
 	}
 	e := c.Product(want.Product)
 	if e == nil {
-		return nil, nil, fault.New(fault.NotFound, c.hint(want.Product), "there is no product %q in the catalog", want.Product)
+		return nil, nil, fault.New(fault.NotFound, c.hint(), "there is no product %q in the catalog", want.Product)
 	}
-	lone := !strings.Contains(address, ".")
+	if found := e.newest(want.Port, want.Major); found != nil {
+		return e, found, nil
+	}
+	if only, ok := e.onlyPort(); ok && !strings.Contains(address, ".") {
+		if found := e.newest(only, want.Major); found != nil {
+			return e, found, nil
+		}
+	}
+	return nil, nil, fault.New(fault.NotFound, e.portHint(), "product %s has no port %q", want.Product, address)
+}
+
+// newest is the port of that name and major, of the greatest major for 0; nil when
+// there is none.
+func (e *Entry) newest(name string, major int) *Port {
 	var found *Port
-	names := map[string]bool{}
 	for i := range e.Ports {
 		p := &e.Ports[i]
-		names[p.Output.Name] = true
-		if p.Output.Name == want.Port && (want.Major == p.Major || want.Major == 0 && (found == nil || p.Major > found.Major)) {
+		if p.Output.Name == name && (major == p.Major || major == 0 && (found == nil || p.Major > found.Major)) {
 			found = p
 		}
 	}
-	if found == nil && lone && len(names) == 1 {
-		return c.Port(want.Product + "." + e.Ports[0].Output.Name)
-	}
-	if found == nil {
-		var have []string
-		for _, p := range e.Ports {
-			have = append(have, p.Address)
-		}
-		return nil, nil, fault.New(fault.NotFound, "use one of "+strings.Join(have, ", "), "product %s has no port %q", want.Product, address)
-	}
-	return e, found, nil
+	return found
 }
 
-func (c Catalog) hint(string) string {
+// onlyPort is the name that all of the entry's ports bear.
+func (e *Entry) onlyPort() (name string, ok bool) {
+	for i, p := range e.Ports {
+		if i > 0 && p.Output.Name != name {
+			return "", false
+		}
+		name = p.Output.Name
+	}
+	return name, name != ""
+}
+
+func (e *Entry) portHint() string {
+	if len(e.Ports) == 0 {
+		return "wait until the product has announced its ports"
+	}
+	addresses := make([]string, len(e.Ports))
+	for i, p := range e.Ports {
+		addresses[i] = p.Address
+	}
+	return "use one of " + strings.Join(addresses, ", ")
+}
+
+func (c Catalog) hint() string {
 	if len(c) == 0 {
 		return "the catalog is empty: run meshctl up with a product's folder"
 	}
