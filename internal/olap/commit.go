@@ -32,7 +32,7 @@ func (t *Table) Commit(ctx context.Context, b record.Batch, upTo record.Seq) err
 	next := p.clone()
 	next.mark.Seq = upTo
 	if n := len(b.Records); n > 0 {
-		next.mark.Time = b.Records[n-1].Time
+		next.mark.Time, next.used = b.Records[n-1].Time, true
 	}
 	err := t.db.write(ctx, func(w *conn) error {
 		if len(b.Records) > 0 {
@@ -44,6 +44,9 @@ func (t *Table) Commit(ctx context.Context, b record.Batch, upTo record.Seq) err
 			if err := p.add(ctx, w, rec); err != nil {
 				return err
 			}
+		}
+		if next.used != p.used {
+			return t.save(ctx, w, next)
 		}
 		return savePosition(ctx, w, next)
 	})

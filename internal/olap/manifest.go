@@ -27,7 +27,7 @@ const (
 var manifestDDL = []string{
 	"CREATE SCHEMA IF NOT EXISTS " + ownSchema,
 	"CREATE TABLE IF NOT EXISTS " + portTable +
-		" (id INTEGER, schema VARCHAR, name VARCHAR, folder VARCHAR, state BOOLEAN, key VARCHAR, columns VARCHAR, tail INTEGER, sealed INTEGER)",
+		" (id INTEGER, schema VARCHAR, name VARCHAR, folder VARCHAR, state BOOLEAN, key VARCHAR, columns VARCHAR, tail INTEGER, used BOOLEAN, sealed INTEGER)",
 	"CREATE TABLE IF NOT EXISTS " + segmentTable +
 		" (port INTEGER, file VARCHAR, first UBIGINT, last UBIGINT, rows BIGINT, bytes BIGINT, columns INTEGER)",
 	"CREATE TABLE IF NOT EXISTS " + positionTable +
@@ -43,6 +43,7 @@ type port struct {
 	key                  []string
 	columns              []column // in the order in which they came to be
 	tail                 int64    // number of the tail's table
+	used                 bool     // the tail has had rows; until then the view leaves it out
 	sealed               int64    // number of the sealed table, 0 for none
 	mark                 record.Watermark
 	rolled               record.Seq // the segments hold what is up to here
@@ -102,7 +103,7 @@ func (db *DB) loadPorts(ctx context.Context) error {
 }
 
 func readPorts(ctx context.Context, c *conn) ([]*port, error) {
-	rows, err := c.rowsOf(ctx, "SELECT p.id, p.schema, p.name, p.folder, p.state, p.key, p.columns, p.tail, p.sealed, w.seq, w.time, w.rolled, w.sealing FROM "+
+	rows, err := c.rowsOf(ctx, "SELECT p.id, p.schema, p.name, p.folder, p.state, p.key, p.columns, p.tail, p.used, p.sealed, w.seq, w.time, w.rolled, w.sealing FROM "+
 		portTable+" p JOIN "+positionTable+" w ON w.port = p.id ORDER BY p.id")
 	if err != nil {
 		return nil, err
@@ -111,8 +112,8 @@ func readPorts(ctx context.Context, c *conn) ([]*port, error) {
 	for _, r := range rows {
 		p := &port{
 			id: r[0].(int64), schema: r[1].(string), name: r[2].(string), folder: r[3].(string), state: r[4].(bool),
-			tail: r[7].(int64), sealed: r[8].(int64), mark: newWatermark(r[9], r[10]),
-			rolled: record.Seq(r[11].(uint64)), sealing: record.Seq(r[12].(uint64)),
+			tail: r[7].(int64), used: r[8].(bool), sealed: r[9].(int64), mark: newWatermark(r[10], r[11]),
+			rolled: record.Seq(r[12].(uint64)), sealing: record.Seq(r[13].(uint64)),
 		}
 		if err := errors.Join(json.Unmarshal([]byte(r[5].(string)), &p.key), json.Unmarshal([]byte(r[6].(string)), &p.columns)); err != nil {
 			return nil, err
@@ -184,8 +185,8 @@ func savePort(ctx context.Context, w *conn, p *port) error {
 	if err := w.exec(ctx, "DELETE FROM "+portTable+" WHERE id = $1", p.id); err != nil {
 		return err
 	}
-	return w.exec(ctx, "INSERT INTO "+portTable+" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-		p.id, p.schema, p.name, p.folder, p.state, string(key), string(columns), p.tail, p.sealed)
+	return w.exec(ctx, "INSERT INTO "+portTable+" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+		p.id, p.schema, p.name, p.folder, p.state, string(key), string(columns), p.tail, p.used, p.sealed)
 }
 
 // savePosition writes how far p has come, within the transaction of w.

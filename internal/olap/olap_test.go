@@ -86,8 +86,8 @@ func commit(t testing.TB, table *Table, upTo record.Seq, rows ...row) {
 	}
 }
 
-// texts is the answer of a query, one "a|b" a row.
-func texts(t testing.TB, db *DB, sql string, args ...any) []string {
+// lines is the answer of a query, one "a|b" a row.
+func lines(t testing.TB, db *DB, sql string, args ...any) []string {
 	t.Helper()
 	rows, err := db.Query(context.Background(), Query{SQL: sql, Args: args})
 	if err != nil {

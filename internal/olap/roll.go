@@ -54,6 +54,7 @@ func (t *Table) seal(ctx context.Context) (bool, error) {
 	}
 	p.sealed, p.sealing = p.tail, p.mark.Seq
 	p.tail++
+	p.used = false
 	err = t.db.write(ctx, func(w *conn) error {
 		if err := w.exec(ctx, p.tailDDL()); err != nil {
 			return err
@@ -70,7 +71,7 @@ func (t *Table) seal(ctx context.Context) (bool, error) {
 // unseal writes the sealed table to a segment, and puts that in its place.
 func (t *Table) unseal(ctx context.Context) error {
 	p := t.snapshot()
-	below := port{id: p.id, state: p.state, key: p.key, columns: p.columns, folder: p.folder, tail: p.sealed}
+	below := port{id: p.id, state: p.state, key: p.key, columns: p.columns, folder: p.folder, tail: p.sealed, used: true}
 	s := segment{first: p.rolled + 1, last: p.sealing, columns: len(p.columns)}
 	if p.state {
 		below.segments, s.first = p.segments, 1

@@ -24,8 +24,8 @@ func replaceView(ctx context.Context, w *conn, dir string, p *port, order []stri
 // the sequence and time before them.
 func (p *port) union(dir string, order []string, hidden bool) string {
 	parts := p.fileParts(dir, p.segments, order, hidden)
+	above := p.shown()
 	if p.state {
-		above := p.levels()
 		for i := range parts {
 			parts[i] += p.without(above)
 		}
@@ -34,10 +34,9 @@ func (p *port) union(dir string, order []string, hidden bool) string {
 		}
 		return strings.Join(parts, " UNION ALL ")
 	}
-	if p.sealed != 0 {
-		parts = append(parts, "SELECT "+p.list(order, len(p.columns), hidden)+" FROM "+p.tailName(p.sealed)+" AS s")
+	for i := len(above) - 1; i >= 0; i-- {
+		parts = append(parts, "SELECT "+p.list(order, len(p.columns), hidden)+" FROM "+above[i]+" AS s")
 	}
-	parts = append(parts, "SELECT "+p.list(order, len(p.columns), hidden)+" FROM "+p.tailName(p.tail)+" AS s")
 	return strings.Join(parts, " UNION ALL ")
 }
 
@@ -46,6 +45,16 @@ func (p *port) levels() []string {
 	l := []string{p.tailName(p.tail)}
 	if p.sealed != 0 {
 		l = append(l, p.tailName(p.sealed))
+	}
+	return l
+}
+
+// shown are the levels that the view has. A tail without rows is left out, so that a
+// query over segments alone is as fast as one over their files.
+func (p *port) shown() []string {
+	l := p.levels()
+	if !p.used && (p.sealed != 0 || len(p.segments) > 0) {
+		l = l[1:]
 	}
 	return l
 }
