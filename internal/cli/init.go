@@ -3,13 +3,14 @@ package cli
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/meshctl/meshctl/internal/product"
+	"github.com/meshctl/meshctl/internal/render"
 	"github.com/meshctl/meshctl/internal/scaffold"
 	"github.com/meshctl/meshctl/templates"
 )
@@ -67,7 +68,7 @@ func newInit(g *globals) *cobra.Command {
 	f.StringSliceVar(&o.Key, "key", nil, "with --from: the `columns` that tell two things apart")
 	f.StringVar(&o.Type, "type", "", "with --from: event or state")
 	f.BoolVar(&o.List, "list", false, "list the templates")
-	o.Output.bind(cmd, asTable, asJSON, asYAML)
+	o.Output.bind(cmd, render.Table, render.JSON, render.YAML)
 	oneOf(cmd, "template", "event", "state", "sql", "command", "command-go")
 	oneOf(cmd, "type", product.Event, product.State)
 	cmd.MarkFlagsMutuallyExclusive("template", "from")
@@ -113,15 +114,20 @@ func runInit(ctx context.Context, g *globals, o initOpts) error {
 	for _, name := range tree.Names() {
 		m.Files = append(m.Files, o.Name+"/"+name)
 	}
-	if err := writeValue(g.Out, o.Output.format, m, func(w io.Writer) {
-		for _, f := range m.Files {
-			fmt.Fprintln(w, f)
-		}
-	}); err != nil {
+	if err := writeMade(g, o.Output.format, m); err != nil {
 		return err
 	}
 	g.note("next: read %s/README.md, then run meshctl validate %s", o.Name, o.Name)
 	return nil
+}
+
+// writeMade writes a file's path a line, or data.
+func writeMade(g *globals, format render.Format, m made) error {
+	if format != render.Table {
+		return render.Value(g.Out, format, m, nil)
+	}
+	_, err := io.WriteString(g.Out, strings.Join(m.Files, "\n")+"\n")
+	return err
 }
 
 func fitFile(ctx context.Context, g *globals, a scaffold.Answers, o initOpts) (scaffold.Answers, []string, error) {
@@ -142,10 +148,11 @@ func listTemplates(g *globals, o initOpts) error {
 		return err
 	}
 	all = slices.DeleteFunc(all, func(t scaffold.Template) bool { return t.Hidden })
-	return writeList(g.Out, o.Output.format, all, func(w io.Writer) {
-		fmt.Fprintln(w, "NAME\tDESCRIPTION")
+	return render.Value(g.Out, o.Output.format, all, func() ([]string, [][]string) {
+		var rows [][]string
 		for _, t := range all {
-			fmt.Fprintf(w, "%s\t%s\n", t.Name, t.Description)
+			rows = append(rows, []string{t.Name, t.Description})
 		}
+		return []string{"NAME", "DESCRIPTION"}, rows
 	})
 }

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/meshctl/meshctl/internal/product"
+	"github.com/meshctl/meshctl/internal/render"
 )
 
 type validateOpts struct {
@@ -45,7 +47,7 @@ func newValidate(g *globals) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&o.Open, "open", false, "take ports of products that are not named on trust")
-	o.Output.bind(cmd, asTable, asJSON, asYAML, asJSONL)
+	o.Output.bind(cmd, render.Table, render.JSON, render.YAML, render.JSONL, render.CSV)
 	return cmd
 }
 
@@ -72,15 +74,7 @@ func runValidate(g *globals, o validateOpts) error {
 			p.Message = strings.ReplaceAll(p.Message, l.File, g.short(l.File))
 		}
 	}
-	err = writeList(g.Out, o.Output.format, problems, func(w io.Writer) {
-		for _, p := range problems {
-			fmt.Fprintf(w, "%s:%d:%d: %s\n", p.File, p.Line, p.Column, p.Message)
-			if p.Hint != "" {
-				fmt.Fprintf(w, "  hint: %s\n", p.Hint)
-			}
-		}
-	})
-	if err != nil {
+	if err := writeProblems(g, o.Output.format, problems); err != nil {
 		return err
 	}
 	if len(problems) > 0 {
@@ -88,6 +82,29 @@ func runValidate(g *globals, o validateOpts) error {
 		return errReported
 	}
 	g.note("%s valid", count(len(dirs), "product"))
+	return nil
+}
+
+// writeProblems writes a line each that editors understand, or data.
+func writeProblems(g *globals, format render.Format, problems product.Problems) error {
+	if format != render.Table {
+		return render.Value(g.Out, format, []product.Problem(problems), func() ([]string, [][]string) {
+			var rows [][]string
+			for _, p := range problems {
+				rows = append(rows, []string{p.File, strconv.Itoa(p.Line), strconv.Itoa(p.Column), p.Path, p.Message, p.Hint})
+			}
+			return []string{"file", "line", "column", "path", "message", "hint"}, rows
+		})
+	}
+	for _, p := range problems {
+		text := fmt.Sprintf("%s:%d:%d: %s\n", p.File, p.Line, p.Column, p.Message)
+		if p.Hint != "" {
+			text += "  hint: " + p.Hint + "\n"
+		}
+		if _, err := io.WriteString(g.Out, text); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -2,13 +2,14 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/meshctl/meshctl/internal/render"
 )
 
 // build is what the binary knows of its own making, without opening anything.
@@ -36,21 +37,23 @@ func newVersion(g *globals) *cobra.Command {
 			return runVersion(g, o)
 		},
 	}
-	o.Output.bind(cmd, asTable, asJSON, asYAML)
+	o.Output.bind(cmd, render.Table, render.JSON, render.YAML)
 	return cmd
 }
 
 func runVersion(g *globals, o versionOpts) error {
 	b := readBuild()
-	return writeValue(g.Out, o.Output.format, b, func(w io.Writer) {
-		for _, row := range [][2]string{
+	return render.Value(g.Out, o.Output.format, b, func() ([]string, [][]string) {
+		var rows [][]string
+		for _, row := range [][]string{
 			{"meshctl", b.Version}, {"commit", b.Commit}, {"date", b.Date}, {"go", b.Go}, {"platform", b.Platform},
 			{"duckdb", b.DuckDB}, {"nats-server", b.NATS}, {"badger", b.Badger},
 		} {
 			if row[1] != "" {
-				fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
+				rows = append(rows, row)
 			}
 		}
+		return []string{"PART", "VERSION"}, rows
 	})
 }
 

@@ -2,7 +2,6 @@ package scaffold
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -124,53 +123,4 @@ func typeNote(t arrow.DataType) string {
 		return "a map in the file, as JSON text"
 	}
 	return ""
-}
-
-// Keys is the columns that tell any two of the file's rows apart, each by itself, the
-// likeliest key first.
-func Keys(columns []Column, rows int64) []string {
-	type candidate struct {
-		name string
-		rank int
-	}
-	var found []candidate
-	for _, c := range columns {
-		if rows > 0 && !c.Nullable && c.Distinct == rows && keyable(c.Type) {
-			found = append(found, candidate{c.Name, keyRank(c)})
-		}
-	}
-	slices.SortStableFunc(found, func(a, b candidate) int { return a.rank - b.rank })
-	var names []string
-	for _, c := range found {
-		names = append(names, c.name)
-	}
-	return names
-}
-
-// keyable says whether values of t can be a key: they have an order, and are equal
-// only if they look equal.
-func keyable(t arrow.DataType) bool {
-	switch describe("", t).LogicalType {
-	case product.TypeString, product.TypeInteger, product.TypeBoolean, product.TypeDate, product.TypeTimestamp:
-		return true
-	}
-	return false
-}
-
-func keyRank(c Column) int {
-	name := strings.ToLower(c.Name)
-	switch {
-	case name == "id" || name == "key" || name == "uuid" || name == "guid":
-		return 0
-	case strings.HasSuffix(name, "_id") || strings.HasSuffix(name, " id") || strings.HasSuffix(c.Name, "Id") || strings.HasSuffix(c.Name, "ID"):
-		return 1
-	case slices.Contains([]string{"code", "iata", "icao", "isin", "sku", "ean", "number", "no", "nr", "slug", "email"}, name) ||
-		strings.HasSuffix(name, "_key") || strings.HasSuffix(name, "_code") || strings.HasSuffix(name, "_no"):
-		return 2
-	}
-	switch describe("", c.Type).LogicalType {
-	case product.TypeInteger, product.TypeString:
-		return 3
-	}
-	return 4 // dates and times are unique by accident more often than by nature
 }

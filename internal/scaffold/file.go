@@ -14,6 +14,8 @@ type File struct {
 	Path    string
 	Columns []Column
 	Rows    int64
+	// Combined counts how many different combinations of values several columns have.
+	Combined func(columns []string) (int64, error)
 }
 
 // Fit completes a with a schema that the file's rows fit, of the type and with the
@@ -33,7 +35,10 @@ func (f File) Fit(a Answers, outputType string, key []string) (Answers, []string
 		return a, nil, fault.New(fault.Invalid, "choose event or state", "no type %q", outputType)
 	}
 	var notes []string
-	keys := Keys(f.Columns, f.Rows)
+	keys, err := f.keys(outputType == product.State && len(key) == 0)
+	if err != nil {
+		return a, nil, err
+	}
 	switch {
 	case len(key) > 0:
 		found, err := f.keyNotes(key)
@@ -45,11 +50,11 @@ func (f File) Fit(a Answers, outputType string, key []string) (Answers, []string
 		if len(keys) == 0 {
 			return a, nil, f.noKey()
 		}
-		key = keys[:1]
-		notes = append(notes, fmt.Sprintf("key: %s tells all %d rows apart", key[0], f.Rows)+others(keys[1:]))
+		key = keys[0]
+		notes = append(notes, fmt.Sprintf("key: %s tells all %d rows apart", spoken(key), f.Rows)+others(keys[1:]))
 	case len(keys) > 0:
 		notes = append(notes, fmt.Sprintf("%s tells all %d rows apart; if each row is a thing as it is now, make a state of it with --key %s",
-			keys[0], f.Rows, quoteShell(keys[0])))
+			spoken(keys[0]), f.Rows, quoteShell(strings.Join(keys[0], ","))))
 	}
 	a.File, a.Type, a.Columns = f.Path, outputType, Describe(f.Columns)
 	for _, name := range key {
@@ -79,11 +84,53 @@ func (f File) keyNotes(key []string) ([]string, error) {
 		if c.Nullable {
 			notes = append(notes, fmt.Sprintf("key: some rows have no %s; they will become dead letters", name))
 		}
-		if len(key) == 1 && c.Distinct < f.Rows {
-			notes = append(notes, fmt.Sprintf("key: %d rows share %d values of %s; of a state, the last row of each counts", f.Rows, c.Distinct, name))
-		}
+	}
+	n, err := f.combined(key)
+	if err != nil {
+		return nil, err
+	}
+	if n < f.Rows {
+		notes = append(notes, fmt.Sprintf("key: %d rows share %d values of %s; of a state, the last row of each counts", f.Rows, n, spoken(key)))
 	}
 	return notes, nil
+}
+
+// combined counts the different values of a key.
+func (f File) combined(key []string) (int64, error) {
+	if len(key) == 1 {
+		return f.Columns[f.index(key[0])].Distinct, nil
+	}
+	return f.Combined(key)
+}
+
+// Looking for a pair reads the file once for each that might do, so a pair is only
+// looked for where a key must be found, or the file is short.
+const (
+	mostPairs = 8
+	shortFile = 200_000
+)
+
+// keys is what tells all rows apart, the likeliest first: columns or, where none does
+// by itself, a pair.
+func (f File) keys(needed bool) ([][]string, error) {
+	var keys [][]string
+	for _, name := range Keys(f.Columns, f.Rows) {
+		keys = append(keys, []string{name})
+	}
+	if len(keys) > 0 || !needed && f.Rows > shortFile {
+		return keys, nil
+	}
+	pairs := Pairs(f.Columns, f.Rows)
+	for _, pair := range pairs[:min(len(pairs), mostPairs)] {
+		n, err := f.combined(pair)
+		if err != nil {
+			return nil, err
+		}
+		if n == f.Rows {
+			return [][]string{pair}, nil
+		}
+	}
+	return nil, nil
 }
 
 func (f File) index(name string) int {
@@ -103,12 +150,12 @@ func (f File) noKey() error {
 		}
 		reasons = append(reasons, reason)
 	}
-	why := "it has no column that can be a key"
+	why := "none can be in a key"
 	if len(reasons) > 0 {
 		why = strings.Join(reasons, ", ")
 	}
 	return fault.New(fault.Invalid, "name the columns with --key a,b, or make events with --type event",
-		"find a key in %s: no column tells its %d rows apart: %s", f.Path, f.Rows, why)
+		"find a key in %s: no column or pair tells its %d rows apart: %s", f.Path, f.Rows, why)
 }
 
 func (f File) names() string {
@@ -119,9 +166,16 @@ func (f File) names() string {
 	return strings.Join(names, ", ")
 }
 
-func others(keys []string) string {
+func others(keys [][]string) string {
 	if len(keys) == 0 {
 		return ""
 	}
-	return "; so does " + strings.Join(keys, " and ")
+	names := make([]string, len(keys))
+	for i, key := range keys {
+		names[i] = spoken(key)
+	}
+	return "; so does " + strings.Join(names, ", so does ")
 }
+
+// spoken is a key as a sentence names it.
+func spoken(key []string) string { return strings.Join(key, " with ") }

@@ -93,6 +93,15 @@ func TestKeys(t *testing.T) {
 func TestFit(t *testing.T) {
 	unique := File{Path: "a.csv", Rows: 10, Columns: []Column{col("city", text, 9, false), col("iata", text, 10, false), col("x", float, 10, true)}}
 	shared := File{Path: "b.csv", Rows: 10, Columns: []Column{col("a", text, 7, true), col("b", text, 9, false), col("x", float, 10, false)}}
+	shared.Combined = func([]string) (int64, error) { return 9, nil }
+	paired := shared
+	paired.Columns = []Column{col("day", text, 5, false), col("code", text, 4, false), col("n", whole, 3, false), col("gap", whole, 9, true)}
+	paired.Combined = func(columns []string) (int64, error) {
+		if slices.Equal(columns, []string{"day", "code"}) {
+			return 10, nil
+		}
+		return 8, nil
+	}
 	for name, tc := range map[string]struct {
 		file     File
 		typ      string
@@ -110,6 +119,9 @@ func TestFit(t *testing.T) {
 		"a key of two":          {shared, "", []string{"b", "a"}, "state", []string{"b", "a"}, "some rows have no a", ""},
 		"a key rows share":      {shared, "", []string{"b"}, "state", []string{"b"}, "10 rows share 9 values of b", ""},
 		"a state without a key": {shared, "state", nil, "", nil, "", "b has 9 values, a has 7 values and gaps"},
+		"a state finds a pair":  {paired, "state", nil, "state", []string{"day", "code"}, "day with code tells all 10 rows apart", ""},
+		"events, with a pair":   {paired, "", nil, "event", nil, "--key day,code", ""},
+		"a pair rows share":     {paired, "", []string{"day", "n"}, "state", []string{"day", "n"}, "10 rows share 8 values of day with n", ""},
 		"no such column":        {unique, "", []string{"IATA"}, "", nil, "", "no such column"},
 		"not a key's type":      {unique, "", []string{"x"}, "", nil, "", "type number"},
 		"twice":                 {unique, "", []string{"iata", "iata"}, "", nil, "", "twice"},
@@ -166,8 +178,28 @@ func wellFormed(t *testing.T, a Answers) {
 	}
 }
 
+func TestPairs(t *testing.T) {
+	columns := []Column{
+		col("x", float, 10, false), col("one", text, 1, false), col("a", text, 5, false), col("b", text, 2, false),
+		col("few", text, 1, false), col("day_id", whole, 4, false), col("gap", text, 9, true),
+	}
+	want := [][]string{{"a", "day_id"}, {"a", "b"}}
+	if got := Pairs(columns, 10); !slices.EqualFunc(got, want, slices.Equal) {
+		t.Errorf("Pairs = %q, want %q", got, want)
+	}
+}
+
+func TestLongFilesAreNotSearchedForAPairUnasked(t *testing.T) {
+	f := File{Path: "x", Rows: shortFile + 1, Columns: []Column{col("a", text, shortFile, false), col("b", text, 9, false)}}
+	f.Combined = func([]string) (int64, error) { t.Error("the file was read again"); return 0, nil }
+	if _, _, err := f.Fit(Answers{}, "event", nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestFitKeepsMessyNames(t *testing.T) {
 	file := File{Path: "it's a file (1).csv", Rows: 2}
+	file.Combined = func([]string) (int64, error) { return 1, nil }
 	for _, name := range awkward {
 		file.Columns = append(file.Columns, col(name, text, 1, true), col("_"+name, text, 1, true))
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"text/template"
@@ -14,7 +15,7 @@ import (
 // funcs are what a template may call: each writes its argument so that the language
 // around it reads back exactly that text.
 func funcs() template.FuncMap {
-	return template.FuncMap{"yaml": quoteYAML, "yamlList": listYAML, "sql": quoteSQL, "shell": quoteShell, "columns": columnsYAML, "indent": indent}
+	return template.FuncMap{"yaml": quoteYAML, "yamlList": listYAML, "sql": quoteSQL, "shell": quoteShell, "columns": columnsYAML, "indent": indent, "base": filepath.Base}
 }
 
 // quoteYAML writes s as a YAML scalar: plain where every YAML reader takes it for a
@@ -68,7 +69,7 @@ func quoteSQL(name string) string {
 
 // quoteShell writes one word of a POSIX shell.
 func quoteShell(s string) string {
-	if regexp.MustCompile(`^[A-Za-z0-9_./-]+$`).MatchString(s) {
+	if regexp.MustCompile(`^[A-Za-z0-9_.,/-]+$`).MatchString(s) {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
