@@ -3,7 +3,6 @@ package olap
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"time"
 )
 
@@ -128,45 +127,4 @@ func (t *Table) due(ctx context.Context, now time.Time) (bool, error) {
 		return false, nil
 	}
 	return true, nil
-}
-
-// Drop empties the table for a rebuild: its rows, its segments and its position are gone.
-func (t *Table) Drop(ctx context.Context) error {
-	t.upkeep.Lock()
-	defer t.upkeep.Unlock()
-	t.db.mu.Lock()
-	defer t.db.mu.Unlock()
-	old := t.port()
-	p := &port{
-		id: old.id, schema: old.schema, name: old.name, folder: old.folder,
-		state: old.state, key: old.key, columns: old.columns, tail: max(old.tail, old.sealed) + 1,
-	}
-	err := t.db.write(ctx, func(w *conn) error {
-		if err := w.exec(ctx, p.tailDDL()); err != nil {
-			return err
-		}
-		if err := saveSegments(ctx, w, p); err != nil {
-			return err
-		}
-		if err := t.save(ctx, w, p); err != nil {
-			return err
-		}
-		for _, level := range old.levels() {
-			if err := w.exec(ctx, "DROP TABLE "+level); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("drop %s: %w", t.spec.Name, err)
-	}
-	t.db.ports[t.id-1] = p
-	paths := make([]string, len(old.segments))
-	for i, s := range old.segments {
-		paths[i] = filepath.Join(t.db.dir, p.folder, s.file)
-	}
-	t.db.pool.retire(paths)
-	t.since = time.Time{}
-	return nil
 }

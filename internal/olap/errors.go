@@ -26,7 +26,7 @@ func (e *duckError) Error() string {
 }
 
 var (
-	classOf     = regexp.MustCompile(`^((?:[A-Z][A-Za-z]*[ -]?)+?) (?:Error|exception): `)
+	classOf     = regexp.MustCompile(`^([A-Z][A-Za-z]*(?: [A-Za-z]+)*?) (?:Error|exception): `)
 	excerpt     = regexp.MustCompile(`(?s)\n*LINE (\d+): .*$`)
 	didYouMean  = regexp.MustCompile(`(?s)Did you mean (".*?")\?`)
 	candidates  = regexp.MustCompile(`(?s)Candidate (?:bindings|functions):\s*(.*)$`)

@@ -90,10 +90,13 @@ func (db *DB) loadPorts(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("make the manifest: %w", err)
 	}
-	if db.ports, err = readPorts(ctx, db.w); err != nil {
+	ports, err := readPorts(ctx, db.w)
+	if err != nil {
 		return fmt.Errorf("read the manifest: %w", err)
 	}
-	for _, p := range db.ports {
+	db.ports = map[int64]*port{}
+	for _, p := range ports {
+		db.ports[p.id] = p
 		db.pool.addPath(p.schema)
 		if err := db.removeLeftovers(p); err != nil {
 			return fmt.Errorf("remove leftovers of a crash: %w", err)

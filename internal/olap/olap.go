@@ -57,7 +57,7 @@ type DB struct {
 
 	mu     sync.Mutex // one writer at a time; guards all below
 	w      *conn
-	ports  []*port // as of the last commit, by id
+	ports  map[int64]*port // as of the last commit, by id
 	closed bool
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -132,3 +133,13 @@ func equal(t testing.TB, what string, got, want any) {
 		t.Fatalf("%s = %s; want %s", what, g, w)
 	}
 }
+
+// ended is nil for the end of an answer.
+func ended(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+func replaceAll(s string, pairs ...string) string { return strings.NewReplacer(pairs...).Replace(s) }

@@ -55,7 +55,11 @@ func (db *DB) Query(ctx context.Context, q Query) (*Rows, error) {
 
 // answer runs q in the reader's transaction.
 func (db *DB) answer(ctx context.Context, r *reader, q Query) (*Rows, error) {
-	marks, err := db.watermarks(ctx, r, q.SQL)
+	refs, err := examine(ctx, r.conn, q.SQL)
+	if err != nil {
+		return nil, err
+	}
+	marks, err := db.watermarks(ctx, r, refs)
 	if err != nil {
 		return nil, err
 	}
@@ -63,11 +67,9 @@ func (db *DB) answer(ctx context.Context, r *reader, q Query) (*Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch st.kind() {
-	case duck.StatementTypeSelect, duck.StatementTypeExplain:
-	default:
+	if kind := st.kind(); kind != duck.StatementTypeSelect && kind != duck.StatementTypeExplain {
 		st.close()
-		return nil, fault.New(fault.Rejected, "send a SELECT", "only SELECT and EXPLAIN can be queried")
+		return nil, fault.New(fault.Rejected, "send a SELECT", "only SELECT and EXPLAIN of a SELECT can be queried")
 	}
 	if q.Named != nil {
 		err = st.bindNamed(q.Named)
@@ -117,9 +119,9 @@ func newRows(c *conn, res *result, what string) (*Rows, error) {
 	}, nil
 }
 
-// watermarks are those of the tables that sql reads, as of the reader's transaction,
+// watermarks are those of the tables that refs name, as of the reader's transaction,
 // which this call's first read starts.
-func (db *DB) watermarks(ctx context.Context, r *reader, sql string) (map[string]record.Watermark, error) {
+func (db *DB) watermarks(ctx context.Context, r *reader, refs []TableRef) (map[string]record.Watermark, error) {
 	marks := map[string]record.Watermark{}
 	if db.dir == "" {
 		return marks, nil
@@ -128,16 +130,12 @@ func (db *DB) watermarks(ctx context.Context, r *reader, sql string) (map[string
 	if err != nil {
 		return nil, err
 	}
-	refs, all, err := tablesIn(ctx, r.conn, sql)
-	if err != nil {
-		return nil, err
-	}
 	ports := make([]TableRef, len(rows))
 	for i, row := range rows {
 		ports[i] = TableRef{Schema: row[0].(string), Name: row[1].(string)}
 	}
 	for i, row := range rows {
-		if all || reads(refs, ports, i, r.path) {
+		if reads(refs, ports, i, r.path) {
 			marks[ports[i].String()] = newWatermark(row[2], row[3])
 		}
 	}

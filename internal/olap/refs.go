@@ -1,10 +1,12 @@
 package olap
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -25,46 +27,67 @@ func (r TableRef) String() string {
 }
 
 // TablesIn are the tables that one SELECT names, each once, in order of the names.
-// Names that the statement defines itself (WITH) are not among them, and neither are
-// those that it computes (query_table).
+// Names that the statement defines itself (WITH) are not among them. What Query would
+// not run is Rejected.
 func (db *DB) TablesIn(ctx context.Context, sql string) ([]TableRef, error) {
 	r, err := db.pool.acquire(ctx)
 	if err != nil {
 		return nil, refused("read the statement", err)
 	}
 	defer db.pool.release(r)
-	tree, err := parse(ctx, r.conn, sql)
+	refs, err := examine(ctx, r.conn, sql)
 	if err != nil {
 		return nil, refused("read the statement", err)
 	}
-	if tree.Error {
-		hint := ""
-		if strings.Contains(tree.Message, "Only SELECT") {
-			hint = "send a SELECT"
-		}
-		return nil, fault.New(fault.Rejected, hint, "read the statement: %w", newDuckError(tree.Message))
-	}
-	if len(tree.Statements) != 1 {
-		return nil, refused("read the statement", errSeveral)
-	}
-	w := walker{refs: map[TableRef]bool{}}
-	w.walk(tree.Statements[0], nil)
-	return w.list(), nil
+	return refs, nil
 }
 
-// tablesIn is TablesIn for a statement that is about to run; all says that the names
-// cannot be told, so that every table may be meant.
-func tablesIn(ctx context.Context, c *conn, sql string) (refs []TableRef, all bool, err error) {
+// examine says which tables somebody's statement names, and refuses one that may not
+// run. It does so before the statement is prepared: preparing EXPORT DATABASE makes
+// a folder, and EXPLAIN ANALYZE runs whatever it explains.
+func examine(ctx context.Context, c *conn, sql string) ([]TableRef, error) {
 	tree, err := parse(ctx, c, sql)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	if tree.Error || len(tree.Statements) != 1 {
-		return nil, true, nil
+	if tree.Error {
+		if explained := explain.FindString(sql); explained != "" {
+			tree, err = parse(ctx, c, sql[len(explained):])
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	if tree.Error {
+		if strings.Contains(tree.Message, "Only SELECT") {
+			return nil, fault.New(fault.Rejected, "send a SELECT", "only SELECT and EXPLAIN of a SELECT can be queried")
+		}
+		return nil, newDuckError(tree.Message)
+	}
+	if len(tree.Statements) != 1 {
+		return nil, errSeveral
 	}
 	w := walker{refs: map[TableRef]bool{}}
 	w.walk(tree.Statements[0], nil)
-	return w.list(), w.computed, nil
+	if w.forbidden != "" {
+		return nil, fault.New(fault.Rejected, "read tables only, no files, settings or extensions", "the function %s cannot be queried", w.forbidden)
+	}
+	return slices.SortedFunc(maps.Keys(w.refs), func(a, b TableRef) int {
+		return strings.Compare(a.String(), b.String())
+	}), nil
+}
+
+// explain is what comes before the statement that is explained.
+var explain = regexp.MustCompile(`(?is)^(?:\s|--[^\n]*\n|/\*.*?\*/)*EXPLAIN\s+(?:ANALYZE\s+)?(?:\([^)]*\)\s*)?`)
+
+// tableFunctions are those that a FROM may call. A list of what is allowed, because
+// others read files, follow pointers, run text as SQL, or change the database's state
+// (enable_logging, force_checkpoint) even from a SELECT.
+var tableFunctions = map[string]bool{
+	"unnest": true, "range": true, "generate_series": true, "repeat": true, "repeat_row": true, "summary": true,
+	"json_each": true, "json_tree": true, "histogram": true, "histogram_values": true, "pg_timezone_names": true,
+	"duckdb_columns": true, "duckdb_functions": true, "duckdb_keywords": true, "duckdb_schemas": true,
+	"duckdb_tables": true, "duckdb_types": true, "duckdb_views": true, "pragma_table_info": true, "pragma_version": true,
 }
 
 type syntax struct {
@@ -85,16 +108,10 @@ func parse(ctx context.Context, c *conn, sql string) (syntax, error) {
 	return tree, nil
 }
 
-// walker collects table names from a syntax tree.
+// walker collects table names from a syntax tree, and a function that is not allowed.
 type walker struct {
-	refs     map[TableRef]bool
-	computed bool
-}
-
-func (w *walker) list() []TableRef {
-	return slices.SortedFunc(maps.Keys(w.refs), func(a, b TableRef) int {
-		return strings.Compare(a.String(), b.String())
-	})
+	refs      map[TableRef]bool
+	forbidden string
 }
 
 // walk visits node; scope holds the lower-case names that WITH defines around it.
@@ -123,8 +140,11 @@ func (w *walker) visit(n map[string]any, scope map[string]bool) {
 			w.refs[TableRef{schema, name}] = true
 		}
 	}
-	if name, _ := n["function_name"].(string); name == "query" || name == "query_table" {
-		w.computed = true
+	if n["type"] == "TABLE_FUNCTION" {
+		call, _ := n["function"].(map[string]any)
+		if name, _ := call["function_name"].(string); !tableFunctions[strings.ToLower(name)] {
+			w.forbidden = cmp.Or(name, "in FROM")
+		}
 	}
 }
 
@@ -160,4 +180,12 @@ func recursive(cte any) bool {
 	query, _ := value["query"].(map[string]any)
 	node, _ := query["node"].(map[string]any)
 	return node["type"] == "RECURSIVE_CTE_NODE"
+}
+
+// SQL is the table's name as a statement writes it.
+func (r TableRef) SQL() string {
+	if r.Schema == "" {
+		return ident(r.Name)
+	}
+	return ident(r.Schema) + "." + ident(r.Name)
 }

@@ -64,7 +64,7 @@ func (t *Table) seal(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("seal the tail: %w", err)
 	}
-	t.db.ports[t.id-1] = p
+	t.db.ports[t.id] = p
 	return true, nil
 }
 
@@ -199,12 +199,8 @@ func (t *Table) install(ctx context.Context, change func(*port) (old []segment),
 	if err != nil {
 		return fmt.Errorf("put the segment in place: %w", err)
 	}
-	t.db.ports[t.id-1] = p
-	paths := make([]string, len(old))
-	for i, s := range old {
-		paths[i] = filepath.Join(t.db.dir, p.folder, s.file)
-	}
-	t.db.pool.retire(paths)
+	t.db.ports[t.id] = p
+	t.db.retire(p, old)
 	return nil
 }
 

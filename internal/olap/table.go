@@ -113,11 +113,11 @@ func columnsOf(spec TableSpec) ([]column, error) {
 
 // settle finds, makes or evolves the port of that spec.
 func (db *DB) settle(ctx context.Context, spec TableSpec, columns []column) (*port, error) {
-	i := slices.IndexFunc(db.ports, func(p *port) bool { return p.schema == spec.Schema && p.name == spec.Name })
-	if i < 0 {
+	p := db.find(spec.Schema, spec.Name)
+	if p == nil {
 		return db.makePort(ctx, spec, columns)
 	}
-	p := db.ports[i].clone()
+	p = p.clone()
 	const hint = "run meshctl rebuild, or raise the product's major version"
 	switch {
 	case p.state != spec.State:
@@ -148,7 +148,7 @@ func (db *DB) settle(ctx context.Context, spec TableSpec, columns []column) (*po
 	if err != nil {
 		return nil, fmt.Errorf("add columns: %w", err)
 	}
-	db.ports[i] = p
+	db.ports[p.id] = p
 	return p, nil
 }
 
@@ -177,10 +177,23 @@ func added(have, want []column) ([]column, error) {
 	return fresh, nil
 }
 
+// find is the port of that name, or nil; db.mu is held.
+func (db *DB) find(schema, name string) *port {
+	for _, p := range db.ports {
+		if p.schema == schema && p.name == name {
+			return p
+		}
+	}
+	return nil
+}
+
 func (db *DB) makePort(ctx context.Context, spec TableSpec, columns []column) (*port, error) {
 	p := &port{
-		id: int64(len(db.ports)) + 1, schema: spec.Schema, name: spec.Name, folder: spec.Folder,
+		id: 1, schema: spec.Schema, name: spec.Name, folder: spec.Folder,
 		state: spec.State, key: spec.Key, columns: columns, tail: 1,
+	}
+	for id := range db.ports {
+		p.id = max(p.id, id+1)
 	}
 	err := db.write(ctx, func(w *conn) error {
 		if err := w.exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+ident(p.schema)); err != nil {
@@ -197,7 +210,7 @@ func (db *DB) makePort(ctx context.Context, spec TableSpec, columns []column) (*
 	if err != nil {
 		return nil, err
 	}
-	db.ports = append(db.ports, p)
+	db.ports[p.id] = p
 	return p, nil
 }
 
@@ -219,7 +232,7 @@ func (p *port) columnDDL() string {
 }
 
 // port is the table's port as of the last commit; db.mu is held.
-func (t *Table) port() *port { return t.db.ports[t.id-1] }
+func (t *Table) port() *port { return t.db.ports[t.id] }
 
 func (t *Table) snapshot() *port {
 	t.db.mu.Lock()
