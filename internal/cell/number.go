@@ -16,11 +16,14 @@ func appendFloat(dst []byte, f float64, size int) (out []byte, exact bool) {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return append(dst, "null"...), false
 	}
-	format := byte('f')
-	if abs := math.Abs(f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
-		format = 'e'
+	if abs := math.Abs(f); abs == 0 || (abs >= 1e-6 && abs < 1e21) {
+		return strconv.AppendFloat(dst, f, 'f', -1, size), true
 	}
-	return strconv.AppendFloat(dst, f, format, -1, size), true
+	dst = strconv.AppendFloat(dst, f, 'e', -1, size)
+	if n := len(dst); dst[n-4] == 'e' && dst[n-3] == '-' && dst[n-2] == '0' { // e-09 is e-9
+		dst = append(dst[:n-2], dst[n-1])
+	}
+	return dst, true
 }
 
 func appendFloatText(dst []byte, arr arrow.Array, i int) []byte {

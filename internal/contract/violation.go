@@ -86,7 +86,7 @@ func excerpt(b []byte) string {
 
 // unknownField is the violation of a field that the schema does not have.
 func unknownField(name string, f *field) *Violation {
-	best, distance := "", 1+max(1, min(2, len(name)/3))
+	best, distance := "", 1+min(2, len(name)/2) // one slip in a short name, two in a longer one
 	for _, g := range f.fields {
 		if strings.EqualFold(name, g.name) {
 			best, distance = g.name, 0
