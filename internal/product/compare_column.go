@@ -51,6 +51,7 @@ func (c *comparison) column(path, name string, old, new *Column) {
 	}
 	c.plain(path+".description", old.Description, new.Description)
 	c.plain(path+".businessName", old.BusinessName, new.BusinessName)
+	c.plain(path+".physicalName", old.PhysicalName, new.PhysicalName)
 	c.plain(path+".unique", old.Unique, new.Unique)
 	c.plain(path+".classification", old.Classification, new.Classification)
 	c.plain(path+".tags", old.Tags, new.Tags)

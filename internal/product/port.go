@@ -43,6 +43,7 @@ type Column struct {
 	PhysicalType   string      `json:"physicalType,omitempty" doc:"decimal(precision,scale) makes an exact number; otherwise a remark."`
 	Description    string      `json:"description,omitempty" doc:"What the column says, for people."`
 	BusinessName   string      `json:"businessName,omitempty" doc:"The column's name for people."`
+	PhysicalName   string      `json:"physicalName,omitempty" doc:"The column's name in the files that are imported, where it differs."`
 	Required       bool        `json:"required,omitempty" doc:"It may be neither null nor missing; implied for key columns."`
 	Unique         bool        `json:"unique,omitempty" doc:"A remark for readers."`
 	Classification string      `json:"classification,omitempty" doc:"How sensitive it is, such as public or restricted."`

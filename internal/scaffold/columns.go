@@ -23,7 +23,8 @@ type Field struct {
 	Note string
 }
 
-// Describe makes a schema of a file's columns, named as Names says. A column that no
+// Describe makes a schema of a file's columns, named as Names says; where that is not
+// the file's own name, physicalName is. A column that no
 // value is missing from is required.
 func Describe(columns []Column) []Field {
 	inFile := make([]string, len(columns))
@@ -36,7 +37,7 @@ func Describe(columns []Column) []Field {
 		fields[i] = Field{Column: describe(names[i], c.Type), Note: typeNote(c.Type)}
 		fields[i].Required = !c.Nullable
 		if names[i] != c.Name {
-			fields[i].Note = fmt.Sprintf("%q in the file", c.Name)
+			fields[i].PhysicalName = c.Name
 		}
 	}
 	return fields

@@ -172,7 +172,7 @@ func wellFormed(t *testing.T, a Answers) {
 	}
 	for i, f := range a.Columns {
 		got := out.Schema[i]
-		if got.Name != f.Name || spell(got) != spell(f.Column) || got.Required != f.Required {
+		if got.Name != f.Name || got.PhysicalName != f.PhysicalName || spell(got) != spell(f.Column) || got.Required != f.Required {
 			t.Errorf("column %d came out as %+v, want %+v", i, got, f.Column)
 		}
 	}

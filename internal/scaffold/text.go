@@ -104,6 +104,13 @@ func writeColumn(b *strings.Builder, first, rest string, c product.Column, note 
 		}
 		line("name", name, note)
 	}
+	if c.PhysicalName != "" {
+		name, err := quoteYAML(c.PhysicalName)
+		if err != nil {
+			return err
+		}
+		line("physicalName", name, "")
+	}
 	line("logicalType", c.LogicalType, "")
 	if c.PhysicalType != "" {
 		line("physicalType", c.PhysicalType, "")

@@ -1,0 +1,200 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/meshctl/meshctl/internal/app"
+	"github.com/meshctl/meshctl/internal/product"
+)
+
+// drainLimit is how long a process that was told to stop may take.
+const drainLimit = 30 * time.Second
+
+// The ports that a hub listens on unless told otherwise: those of every nats-server.
+const (
+	defaultClientPort = 4222
+	defaultLeafPort   = 7422
+)
+
+type upOpts struct {
+	Dirs             []string
+	Data             string
+	Port, LeafPort   int
+}
+
+const upLong = `Run a hub and products in one process, on this machine's loopback only. Each product is
+a leafnode of its own with its own data, as it will be in production.
+
+Other commands find this mesh by themselves. An edited descriptor is applied while it
+runs; products join with "meshctl product add". Products that ran here last come
+back without being named. Ctrl-C drains and stops; kill -9 loses nothing.`
+
+const upExample = `  meshctl up flights airports      # two products and a hub
+  meshctl up                       # this folder's product, or what ran here last
+  meshctl up --data /var/tmp/mesh flights`
+
+func newUp(g *globals) *cobra.Command {
+	var o upOpts
+	cmd := &cobra.Command{
+		Use: "up [DIR]... [flags]", Short: "Run a whole mesh on this machine",
+		Long: upLong, Example: upExample, Args: arguments("[DIR]..."),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Dirs = args
+			return runUp(cmd.Context(), g, o)
+		},
+	}
+	cmd.Flags().StringVar(&o.Data, "data", ".meshctl", "keep all data in this `folder`")
+	cmd.Flags().IntVar(&o.Port, "port", defaultClientPort, "port for clients; -1 for any free one")
+	cmd.Flags().IntVar(&o.LeafPort, "leaf-port", defaultLeafPort, "port for leaves; -1 for any free one")
+	return cmd
+}
+
+func runUp(ctx context.Context, g *globals, o upOpts) error {
+	began := time.Now()
+	if len(o.Dirs) == 0 {
+		if _, err := os.Stat(g.Abs(product.FileName)); err == nil {
+			o.Dirs = []string{"."}
+		}
+	}
+	dirs := make([]string, len(o.Dirs))
+	for i, dir := range o.Dirs {
+		dirs[i] = g.Abs(dir)
+	}
+	log := g.logger()
+	m, err := app.StartMesh(ctx, app.MeshOptions{
+		Hub: app.HubOptions{
+			Data: g.Abs(o.Data), Host: "127.0.0.1", ClientPort: o.Port, LeafPort: o.LeafPort,
+			StateDir: g.StateDir(), Logger: log,
+		},
+		Dirs: dirs, Version: readBuild().Version, Env: g.Environ(), Logger: log,
+	})
+	if err != nil {
+		return err
+	}
+	printUp(g.Out, m, time.Since(began))
+	g.note("Press Ctrl-C to stop. Try: meshctl catalog ls")
+	<-ctx.Done()
+	g.note("draining")
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainLimit)
+	defer cancel()
+	if err := m.Close(drain); err != nil {
+		return fmt.Errorf("stop the mesh: %w", err)
+	}
+	return nil
+}
+
+func printUp(w io.Writer, m *app.Mesh, took time.Duration) {
+	products := m.Products()
+	fmt.Fprintf(w, "mesh of %s ready in %.2f s at %s\n", count(len(products), "product"), took.Seconds(), m.Hub().ClientURL())
+	for _, p := range products {
+		fmt.Fprintf(w, "  %-20s %s\n", p.Name(), p.HTTPURL())
+	}
+}
+
+// logger writes what long-running commands tell to Err: warnings, with -v more, with -q
+// errors only.
+func (g *globals) logger() *slog.Logger {
+	level := slog.LevelWarn
+	switch {
+	case g.Verbose:
+		level = slog.LevelInfo
+	case g.Quiet:
+		level = slog.LevelError
+	}
+	return slog.New(slog.NewTextHandler(g.Err, &slog.HandlerOptions{Level: level}))
+}
+
+type hubOpts struct {
+	Data           string
+	Host           string
+	Port, LeafPort int
+}
+
+const hubLong = `Run the hub alone: the server that products join as leaves and that holds the catalog.
+"meshctl run" then runs each product, here or elsewhere.`
+
+const hubExample = `  meshctl hub --data /var/lib/meshctl/hub
+  meshctl run flights --hub nats-leaf://127.0.0.1:7422`
+
+func newHub(g *globals) *cobra.Command {
+	var o hubOpts
+	cmd := &cobra.Command{
+		Use: "hub [flags]", Short: "Run the hub alone", Long: hubLong, Example: hubExample, Args: arguments(""),
+		RunE: func(cmd *cobra.Command, _ []string) error { return runHub(cmd.Context(), g, o) },
+	}
+	cmd.Flags().StringVar(&o.Data, "data", ".meshctl-hub", "keep the hub's data in this `folder`")
+	cmd.Flags().StringVar(&o.Host, "host", "127.0.0.1", "listen on this `address`")
+	cmd.Flags().IntVar(&o.Port, "port", defaultClientPort, "port for clients; -1 for any free one")
+	cmd.Flags().IntVar(&o.LeafPort, "leaf-port", defaultLeafPort, "port for leaves; -1 for any free one")
+	return cmd
+}
+
+func runHub(ctx context.Context, g *globals, o hubOpts) error {
+	h, err := app.StartHub(ctx, app.HubOptions{
+		Data: g.Abs(o.Data), Host: o.Host, ClientPort: o.Port, LeafPort: o.LeafPort,
+		StateDir: g.StateDir(), Logger: g.logger(),
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(g.Out, "hub ready: clients %s, leaves %s\n", h.ClientURL(), h.LeafURL())
+	<-ctx.Done()
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainLimit)
+	defer cancel()
+	return h.Close(drain)
+}
+
+type runOpts struct {
+	Dir, Data, Hub, HTTP string
+}
+
+const runLong = `Run one product as a process of its own, as a pod does. It works and answers whether or
+not the hub can be reached, and joins it by itself when it can.`
+
+const runExample = `  meshctl run flights --hub nats-leaf://127.0.0.1:7422 --data /var/lib/meshctl/flights`
+
+func newRun(g *globals) *cobra.Command {
+	var o runOpts
+	cmd := &cobra.Command{
+		Use: "run DIR [flags]", Short: "Run one product", Long: runLong, Example: runExample, Args: arguments("DIR"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Dir = args[0]
+			return runRun(cmd.Context(), g, o)
+		},
+	}
+	cmd.Flags().StringVar(&o.Data, "data", "", "keep the product's data in this `folder` (default DIR/.meshctl)")
+	cmd.Flags().StringVar(&o.Hub, "hub", fmt.Sprintf("nats-leaf://127.0.0.1:%d", defaultLeafPort), "join the hub at this `URL`")
+	cmd.Flags().StringVar(&o.HTTP, "http", "127.0.0.1:0", "answer HTTP on this `address`; empty for none")
+	return cmd
+}
+
+func runRun(ctx context.Context, g *globals, o runOpts) error {
+	dir := g.Abs(o.Dir)
+	if o.Data == "" {
+		o.Data = dir + "/.meshctl"
+	}
+	p, err := app.StartProduct(ctx, app.ProductOptions{
+		Dir: dir, Data: g.Abs(o.Data), HubLeaf: o.Hub, HTTP: o.HTTP,
+		Version: readBuild().Version, Env: g.Environ(), Logger: g.logger(),
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(g.Out, "product %s ready %s\n", p.Name(), p.HTTPURL())
+	var clash error
+	select {
+	case <-ctx.Done():
+	case clash = <-p.Conflict():
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainLimit)
+	defer cancel()
+	return errors.Join(clash, p.Close(drain))
+}
