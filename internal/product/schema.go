@@ -125,7 +125,7 @@ func schemaExtras() map[string]object {
 		"Metadata.status":        {"enum": statuses, "default": defaults.Metadata.Status},
 		"Spec.outputs":           {"minItems": 1},
 		"Input.name":             name,
-		"Input.port":             {"pattern": `^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)?(@v?[0-9]+)?$`, "examples": []string{"flights.flights", "flights.flights@2"}},
+		"Input.port":             {"pattern": `^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)?(@v?0*[1-9][0-9]*)?$`, "examples": []string{"flights.flights", "flights.flights@2"}},
 		"Logic":                  {"oneOf": []object{{"required": []string{"sql"}}, {"required": []string{"command"}}}},
 		"SQLLogic":               {"oneOf": []object{{"required": []string{"query"}}, {"required": []string{"file"}}}},
 		"SQLLogic.file":          {"examples": []string{"logic.sql"}},
