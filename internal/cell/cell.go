@@ -6,7 +6,7 @@
 //   - an instant is RFC 3339 in UTC, a timestamp without a zone the same without the Z;
 //   - a date is 2006-01-02, a time 15:04:05 with a fraction where it has one;
 //   - an interval is an ISO 8601 duration, such as P1Y2M3DT4H5M6.5S;
-//   - bytes are base64;
+//   - bytes are base64, a UUID is written in its groups of hex digits;
 //   - a struct or a map is an object, a list an array.
 package cell
 
@@ -71,11 +71,19 @@ func AppendText(dst []byte, arr arrow.Array, i int) []byte {
 		return strconv.AppendBool(dst, a.Value(i))
 	case *array.Float64, *array.Float32, *array.Float16:
 		return appendFloatText(dst, arr, i)
+	case *array.Null:
+		return dst
 	case *array.Dictionary:
 		return AppendText(dst, a.Dictionary(), a.GetValueIndex(i))
 	case *array.SparseUnion, *array.DenseUnion:
 		child, at := unionValue(arr, i)
 		return AppendText(dst, child, at)
+	case array.ExtensionArray:
+		storage, id, ok := extensionValue(a, i)
+		if ok {
+			return appendUUID(dst, id)
+		}
+		return AppendText(dst, storage, i)
 	}
 	if isNumber(arr) || quotable(arr) {
 		return appendScalar(dst, arr, i)

@@ -19,6 +19,12 @@ func appendNested(dst []byte, arr arrow.Array, i int) (out []byte, exact, ok boo
 	case *array.SparseUnion, *array.DenseUnion:
 		child, at := unionValue(arr, i)
 		out, exact = AppendJSON(dst, child, at)
+	case array.ExtensionArray:
+		storage, id, ok := extensionValue(a, i)
+		if ok {
+			return append(appendUUID(append(dst, '"'), id), '"'), true, true
+		}
+		out, exact = AppendJSON(dst, storage, i)
 	case *array.Null:
 		out, exact = append(dst, "null"...), true
 	default:
@@ -75,6 +81,29 @@ func appendList(dst []byte, a array.ListLike, i int) (out []byte, exact bool) {
 		exact = exact && value
 	}
 	return append(dst, ']'), exact
+}
+
+// extensionValue is the array that holds the values of an extension type. Of the
+// extension only a UUID is known by its own form, for which ok is true.
+func extensionValue(a array.ExtensionArray, i int) (storage arrow.Array, uuid []byte, ok bool) {
+	storage = a.Storage()
+	if b, binary := storage.(*array.FixedSizeBinary); binary && a.ExtensionType().ExtensionName() == "arrow.uuid" {
+		if id := b.Value(i); len(id) == 16 {
+			return storage, id, true
+		}
+	}
+	return storage, nil, false
+}
+
+// appendUUID appends 16 bytes in groups of hex digits.
+func appendUUID(dst, id []byte) []byte {
+	for i, b := range id {
+		if i == 4 || i == 6 || i == 8 || i == 10 {
+			dst = append(dst, '-')
+		}
+		dst = append(dst, hex[b>>4], hex[b&15])
+	}
+	return dst
 }
 
 // unionValue is the array and index at which the value of a union is.
