@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -20,6 +21,8 @@ type Server struct {
 	url    string
 	cancel context.CancelFunc // of the requests
 	done   chan error         // how serving ended; closed after it
+	busy   sync.RWMutex       // read-held by each request
+	closed bool
 }
 
 // Listen serves h at addr, a host and a port, until Close. Port 0 takes any free one. A
@@ -32,12 +35,10 @@ func Listen(ctx context.Context, addr string, h http.Handler) (*Server, error) {
 		return nil, listenFault(addr, err)
 	}
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	s := &Server{
-		http: &http.Server{
-			Handler: h, BaseContext: func(net.Listener) context.Context { return base },
-			ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		},
-		url: urlOf(addr, l.Addr()), cancel: cancel, done: make(chan error, 1),
+	s := &Server{url: urlOf(addr, l.Addr()), cancel: cancel, done: make(chan error, 1)}
+	s.http = &http.Server{
+		Handler: s.gate(h), BaseContext: func(net.Listener) context.Context { return base },
+		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 	}
 	go func() {
 		defer close(s.done)
@@ -46,6 +47,18 @@ func Listen(ctx context.Context, addr string, h http.Handler) (*Server, error) {
 		}
 	}()
 	return s, nil
+}
+
+// gate lets requests in until the server is closed.
+func (s *Server) gate(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.busy.RLock()
+		defer s.busy.RUnlock()
+		if s.closed {
+			panic(http.ErrAbortHandler) // its connection is cut already
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 func listenFault(addr string, err error) error {
@@ -82,13 +95,17 @@ func urlOf(addr string, bound net.Addr) string {
 func (s *Server) Addr() string { return s.url }
 
 // Close takes no more requests and waits for those under way until ctx ends; then it
-// cuts them. It reports how serving ended, if not by Close, or that it had to cut.
+// cuts them. No request is under way when it returns. It reports how serving ended,
+// if not by Close, or that it had to cut.
 func (s *Server) Close(ctx context.Context) error {
 	err := s.http.Shutdown(ctx)
 	s.cancel()
 	if err != nil {
 		err = errors.Join(fmt.Errorf("close http server: %w", err), s.http.Close())
 	}
+	s.busy.Lock()
+	s.closed = true
+	s.busy.Unlock()
 	return errors.Join(err, <-s.done)
 }
 

@@ -65,6 +65,10 @@ func TestOpenAPIHasEveryRoute(t *testing.T) {
 				t.Errorf("%s: answer %s is not declared", rt.path, a.media)
 			}
 		}
+		text, _ := at(op, "responses", "200", "description").(string)
+		if streams := len(rt.answers) > 1; strings.Contains(text, headerMore) != streams {
+			t.Errorf("%s: trailers are declared: %q", rt.path, text)
+		}
 		if rt.body != (op["requestBody"] != nil) {
 			t.Errorf("%s: body is declared: %v", rt.path, op["requestBody"])
 		}
