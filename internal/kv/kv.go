@@ -59,7 +59,14 @@ func Open(dir string, o Options) (*DB, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make key-value folder: %w", err)
 	}
-	b, err := badger.Open(settings(dir, o))
+	return openWith(dir, settings(dir, o))
+}
+
+func openWith(dir string, set badger.Options) (*DB, error) {
+	if err := inspect(dir, set); err != nil {
+		return nil, openFault(dir, err)
+	}
+	b, err := badger.Open(set)
 	if err != nil {
 		return nil, openFault(dir, err)
 	}

@@ -21,8 +21,22 @@ const (
 
 	leastCache = 8 * mib
 
-	// Larger values live in the value log, so that compactions do not copy them around.
-	valueThreshold = 32 << 10
+	// Keys of a batch come in any order, so a compaction out of level 0 rewrites most of the
+	// level below: the more it takes along, the less often that happens. 16 instead of
+	// Badger's 5 tables took a third off the CPU time of a commit; a get asks a Bloom filter
+	// for each.
+	levelZeroTables      = 16
+	levelZeroTablesStall = 32
+
+	// Badger builds several tables at once, each in memory of seven to fourteen times its
+	// compressed size, and by default doubles the size with each level.
+	tableSize       = 1 * mib
+	tableMultiplier = 1
+
+	// Only larger values live in the value log. Compactions copy all others around, but they
+	// are also what finds garbage, and pointers to a value log hardly ever fill a memtable:
+	// a state port of 100 kB values would pile up gigabytes of garbage before the first one.
+	valueThreshold = 1 * mib
 	// A value cannot be larger than a value log file. NATS carries 64 MiB at most.
 	valueLogFile = 128 * mib
 )
@@ -33,7 +47,7 @@ func settings(dir string, o Options) badger.Options {
 		limit = 128 * mib
 	}
 	cache := max(leastCache, (limit-memtableBytes)/2)
-	return badger.DefaultOptions(dir).
+	b := badger.DefaultOptions(dir).
 		WithLogger(logger{o.Logger}).
 		WithMetricsEnabled(false).
 		WithSyncWrites(false).
@@ -47,7 +61,12 @@ func settings(dir string, o Options) badger.Options {
 		WithChecksumVerificationMode(options.OnBlockRead).
 		WithNumCompactors(2).
 		WithValueThreshold(valueThreshold).
-		WithValueLogFileSize(valueLogFile)
+		WithValueLogFileSize(valueLogFile).
+		WithNumLevelZeroTables(levelZeroTables).
+		WithNumLevelZeroTablesStall(levelZeroTablesStall).
+		WithBaseTableSize(tableSize)
+	b.TableSizeMultiplier = tableMultiplier
+	return b
 }
 
 // logger hands Badger's messages to slog, one level down: its "info" is a diary.
