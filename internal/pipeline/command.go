@@ -1,21 +1,15 @@
 package pipeline
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"os/exec"
-	"sync"
-	"syscall"
 	"time"
 
 	"github.com/meshctl/meshctl/internal/product"
-	"github.com/meshctl/meshctl/internal/record"
 )
 
 // Command is logic in a program of the product's own. It reads NDJSON on stdin and
@@ -28,9 +22,11 @@ import (
 //
 // For each batch the program writes its records, {"$delete":KEY} for a key to delete,
 // {"$reject":RECORD,"reason":"why"} for a dead letter, and at last repeats the $end line.
-// A batch may be empty.
+// It may repeat the $batch line too, so that cat is a program. A batch may be empty.
+//
 // A program that dies or exceeds its time limit fails the batch; the next Apply starts
-// a new one.
+// a new one. One that ends between two batches is started again. A program's children
+// end with it.
 type Command struct {
 	Spec   product.CommandLogic
 	Dir    string   // working directory: the product's folder
@@ -40,32 +36,17 @@ type Command struct {
 	process *process
 }
 
-// the longest line that a program may write.
-const maxCommandLine = 8 << 20
-
-type process struct {
-	cmd    *exec.Cmd
-	stdin  io.WriteCloser
-	stdout *bufio.Scanner
-	logs   sync.WaitGroup
-	kill   context.CancelFunc
-}
-
 // Apply runs one batch through the program, in frames of at most BatchSize records.
+// What is no JSON object, or would be taken for a frame's line, is rejected unseen.
 func (c *Command) Apply(ctx context.Context, number uint64, input string, items []Item) ([]Emitted, []Rejected, error) {
 	var emitted []Emitted
-	var rejected []Rejected
+	items, rejected := fitting(items)
 	size := max(c.Spec.BatchSize, 1)
-	if c.process == nil {
-		if err := c.start(); err != nil {
-			return nil, nil, err
-		}
-	}
 	for first := true; first || len(items) > 0; first = false {
 		n := min(size, len(items))
-		e, r, err := c.frame(ctx, number, input, items[:n])
+		e, r, err := c.answer(ctx, frame{number, input, items[:n]})
 		if err != nil {
-			return nil, nil, errors.Join(fmt.Errorf("%w: program %s: %w", ErrBatch, c.Spec.Run[0], err), c.Close())
+			return nil, nil, err
 		}
 		emitted, rejected = append(emitted, e...), append(rejected, r...)
 		items = items[n:]
@@ -73,148 +54,104 @@ func (c *Command) Apply(ctx context.Context, number uint64, input string, items 
 	return emitted, rejected, nil
 }
 
-// Close ends the program: it closes stdin, gives it a second, then kills it.
+// Close ends the program: it closes stdin, gives it a second, then kills it. The error
+// is that of a program which says by itself that it failed.
 func (c *Command) Close() error {
-	p := c.process
-	if p == nil {
+	if c.process == nil {
 		return nil
 	}
+	err := c.process.end()
 	c.process = nil
-	timer := time.AfterFunc(time.Second, p.kill)
-	defer timer.Stop()
-	defer p.kill()
-	p.stdin.Close() // a broken pipe means that it has gone already
-	for p.stdout.Scan() {
-	}
-	p.logs.Wait()
-	err := p.cmd.Wait()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() != -1 {
+	if err != nil {
 		return fmt.Errorf("program %s ended: %w", c.Spec.Run[0], err)
 	}
 	return nil
 }
 
-func (c *Command) start() error {
-	ctx, kill := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, c.Spec.Run[0], c.Spec.Run[1:]...)
-	cmd.Dir = c.Dir
-	cmd.Env = c.Env
-	for k, v := range c.Spec.Env {
-		cmd.Env = append(cmd.Env, k+"="+v)
-	}
-	// Its own process group, so that a Ctrl-C on the terminal reaches us alone and we
-	// end it between two batches, and killing it takes its children along.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	stdin, err1 := cmd.StdinPipe()
-	stdout, err2 := cmd.StdoutPipe()
-	stderr, err3 := cmd.StderrPipe()
-	if err := errors.Join(err1, err2, err3); err != nil {
-		kill()
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		kill()
-		return fmt.Errorf("start program %s: %w", c.Spec.Run[0], err)
-	}
-	p := &process{cmd: cmd, stdin: stdin, stdout: bufio.NewScanner(stdout), kill: kill}
-	p.stdout.Buffer(make([]byte, 0, 64<<10), maxCommandLine)
-	p.logs.Go(func() { c.logStderr(stderr) })
-	c.process = p
-	return nil
-}
-
-func (c *Command) logStderr(stderr io.Reader) {
-	lines := bufio.NewScanner(stderr)
-	for lines.Scan() {
-		c.Logger.Info(lines.Text(), "program", c.Spec.Run[0])
-	}
-	if lines.Err() != nil { // an endless line: keep the pipe flowing
-		if _, err := io.Copy(io.Discard, stderr); err != nil {
-			c.Logger.Warn("read the program's stderr", "error", err)
+// answer is the program's answer to one frame. Whether a program that has answered
+// before died of this frame or before it, a new one shows.
+func (c *Command) answer(ctx context.Context, f frame) ([]Emitted, []Rejected, error) {
+	for {
+		fresh := c.process == nil
+		if fresh {
+			var err error
+			if c.process, err = startProcess(c); err != nil {
+				return nil, nil, err
+			}
 		}
+		emitted, rejected, err := c.exchange(ctx, f)
+		if err == nil {
+			return emitted, rejected, nil
+		}
+		died := errors.Is(err, errEnded)
+		if status := c.process.end(); died && status != nil {
+			err = fmt.Errorf("%w: %w", err, status)
+		}
+		c.process = nil
+		switch {
+		case ctx.Err() != nil:
+			return nil, nil, fmt.Errorf("program %s: %w", c.Spec.Run[0], ctx.Err())
+		case fresh || !died:
+			return nil, nil, fmt.Errorf("%w: program %s: %w", ErrBatch, c.Spec.Run[0], err)
+		}
+		c.Logger.Warn("the program has ended; starting it again", "program", c.Spec.Run[0], "error", err)
 	}
 }
 
-func (c *Command) frame(ctx context.Context, number uint64, input string, items []Item) ([]Emitted, []Rejected, error) {
-	p := c.process
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(c.Spec.Timeout))
+// exchange writes a frame and reads the answer.
+func (c *Command) exchange(ctx context.Context, f frame) ([]Emitted, []Rejected, error) {
+	p, limit := c.process, time.Duration(c.Spec.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	stop := context.AfterFunc(ctx, p.kill)
-	defer stop()
 
 	// The program may answer while it still reads: write and read side by side.
 	wrote := make(chan error, 1)
-	go func() { wrote <- p.write(number, input, items) }()
-	emitted, rejected, err := p.read(number)
-	if err != nil {
+	go func() { wrote <- f.write(p.stdin) }()
+	emitted, rejected, err := readFrame(p.lines, f.number)
+	if err != nil && !errors.Is(err, errEnded) {
 		p.kill()
 	}
-	err = errors.Join(err, <-wrote)
-	if ctx.Err() != nil {
-		err = fmt.Errorf("a batch of %d records, limit %s: %w", len(items), time.Duration(c.Spec.Timeout), ctx.Err())
+	if err != nil {
+		p.stdin.Close() // ends the write
+	}
+	if wroteErr := <-wrote; err == nil {
+		err = wroteErr
+	}
+	if !stop() {
+		return nil, nil, fmt.Errorf("it has not answered a batch of %d records within %s", len(f.items), limit)
 	}
 	return emitted, rejected, err
 }
 
-func (p *process) write(number uint64, input string, items []Item) error {
-	w := bufio.NewWriterSize(p.stdin, 64<<10)
-	fmt.Fprintf(w, "{\"$batch\":%d,\"input\":%q}\n", number, input)
-	for _, it := range items {
-		line := it.Value
-		if it.Delete != nil {
-			text, err := json.Marshal(map[string]string{"$delete": record.JoinTexts(it.Delete)})
-			if err != nil {
-				return err
-			}
-			line = text
+// fitting are the items that a program can be shown.
+func fitting(items []Item) (fit []Item, rejected []Rejected) {
+	fit = items
+	for i, it := range items {
+		reason := unfit(it)
+		switch {
+		case reason != "" && rejected == nil:
+			fit = append([]Item(nil), items[:i]...)
+			fallthrough
+		case reason != "":
+			rejected = append(rejected, Rejected{Value: it.Value, Reason: reason, Origin: it.Origin})
+		case rejected != nil:
+			fit = append(fit, it)
 		}
-		// A published record may be written over several lines; a frame's is one.
-		w.Write(bytes.ReplaceAll(line, []byte{'\n'}, []byte{' '}))
-		w.WriteByte('\n')
 	}
-	fmt.Fprintf(w, "{\"$end\":%d}\n", number)
-	if err := w.Flush(); err != nil {
-		return fmt.Errorf("write a batch to the program: %w", err)
-	}
-	return nil
+	return fit, rejected
 }
 
-func (p *process) read(number uint64) ([]Emitted, []Rejected, error) {
-	var emitted []Emitted
-	var rejected []Rejected
-	for p.stdout.Scan() {
-		line := bytes.TrimSpace(p.stdout.Bytes())
-		if len(line) == 0 {
-			continue
-		}
-		if !bytes.HasPrefix(line, []byte(`{"$`)) {
-			emitted = append(emitted, Emitted{Value: bytes.Clone(line)})
-			continue
-		}
-		var control struct {
-			End    *uint64         `json:"$end"`
-			Delete json.RawMessage `json:"$delete"`
-			Reject json.RawMessage `json:"$reject"`
-			Reason string          `json:"reason"`
-		}
-		if err := json.Unmarshal(line, &control); err != nil {
-			return nil, nil, fmt.Errorf("read the program's answer: line %.120q: %w", line, err)
-		}
-		switch {
-		case control.End != nil && *control.End == number:
-			return emitted, rejected, nil
-		case control.Delete != nil:
-			emitted = append(emitted, Emitted{Value: bytes.Clone(line)})
-		case control.Reject != nil:
-			rejected = append(rejected, Rejected{Value: control.Reject, Reason: control.Reason, Origin: fmt.Sprintf("logic:%d", number)})
-		default:
-			return nil, nil, fmt.Errorf("read the program's answer: unexpected line %.120q in batch %d", line, number)
-		}
+func unfit(it Item) string {
+	if it.Delete != nil {
+		return ""
 	}
-	if err := p.stdout.Err(); err != nil {
-		return nil, nil, fmt.Errorf("read the program's answer: %w", err)
+	if !json.Valid(it.Value) || !bytes.HasPrefix(bytes.TrimLeft(it.Value, " \t\r\n"), []byte{'{'}) {
+		return "input: the record is not a JSON object"
 	}
-	return nil, nil, fmt.Errorf("read the program's answer: it ended before {\"$end\":%d}", number)
+	switch field := controlField(it.Value); field {
+	case "$batch", "$end", "$reject":
+		return fmt.Sprintf("input: the field %s is not for records", field)
+	}
+	return ""
 }

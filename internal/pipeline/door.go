@@ -4,8 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"strconv"
-	"strings"
+	"iter"
 
 	"github.com/meshctl/meshctl/internal/contract"
 	"github.com/meshctl/meshctl/internal/product"
@@ -29,21 +28,23 @@ type Door struct {
 	Trim       TrimInbox
 }
 
+// most bytes of records put into one append, about.
+const batchBytes = 16 << 20
+
 // Run works until ctx is done or a step fails. Run it again to resume.
 func (d *Door) Run(ctx context.Context) error {
-	run := doorRun{Door: d, decoder: d.Contract.NewDecoder()}
-	defer run.decoder.Reset()
-	if err := run.resume(ctx); err != nil {
+	run := doorRun{Door: d, encoder: newEncoder(d.Port, d.Contract)}
+	after, err := run.resume(ctx)
+	if err != nil {
 		return fmt.Errorf("resume %s: %w", d.Port, err)
 	}
-	// The message at the resumed position is read again: lines behind it may be missing.
-	inbox, err := d.Inbox(ctx, record.Seq(max(run.done.Major, 1)-1))
+	inbox, err := d.Inbox(ctx, after)
 	if err != nil {
 		return fmt.Errorf("read the inbox of %s: %w", d.Port, err)
 	}
 	defer inbox.Close()
 	for {
-		msgs, err := inbox.Next(ctx, batchLimit)
+		msgs, err := run.next(ctx, inbox)
 		if err != nil {
 			return fmt.Errorf("read the inbox of %s: %w", d.Port, err)
 		}
@@ -56,49 +57,72 @@ func (d *Door) Run(ctx context.Context) error {
 // doorRun is one run of a door, from a resume to an error.
 type doorRun struct {
 	*Door
-	decoder  *contract.Decoder
-	done     Position // of the log
-	deadDone Position // of the dead letters
-	logged   record.Seq
-	out      []Outgoing
-	letters  []Outgoing
-	bytes    int
-	trimmer  trimmer
+	encoder *encoder
+	done    Position   // all up to here is where it belongs
+	dropped uint64     // records behind done that the log has had, and its retention dropped
+	logged  record.Seq // last of the log
+	worked  record.Seq // last of the inbox that is wholly worked off
+	out     []Outgoing
+	letters []letter
+	bytes   int
+	trimmer trimmer
 }
 
-func (r *doorRun) resume(ctx context.Context) error {
+// wholeMessage is an index beyond any line: all of the message is done.
+const wholeMessage = 1 << 30
+
+// resume finds out what is done, and behind which message of the inbox to read on.
+func (r *doorRun) resume(ctx context.Context) (record.Seq, error) {
 	logged, at, err := r.Log.Last(ctx)
 	if err != nil {
-		return err
-	}
-	_, deadAt, err := r.Dead.Last(ctx)
-	if err != nil {
-		return err
-	}
-	saved, err := r.Checkpoint.Load()
-	if err != nil {
-		return err
+		return 0, err
 	}
 	if r.done, err = ParsePosition(at); err != nil {
-		return err
+		return 0, err
 	}
-	if r.deadDone, err = ParsePosition(deadAt); err != nil {
-		return err
+	if r.done.ofLogic() { // the port had logic until now, and this inbox is new
+		r.done = Position{}
+	}
+	saved, err := r.Checkpoint.load()
+	if err != nil {
+		return 0, err
 	}
 	if saved.After(r.done) {
-		r.done = saved
+		r.done = saved.Position
+	}
+	if at == Emptied && logged > saved.Logged { // each of them was one record
+		r.dropped = uint64(logged - saved.Logged)
 	}
 	r.logged = logged
-	r.Progress.setReached(r.Port.Port, record.Seq(max(r.done.Major, 1)-1), logged)
-	return nil
+	r.worked = record.Seq(r.done.Major)
+	if r.done.Major > 0 && r.done.Index < wholeMessage {
+		r.worked-- // it is read again, for it may have lines behind the one that is done
+	}
+	r.Progress.setReached(r.Port.Port, r.worked, logged)
+	return r.worked, nil
+}
+
+// next waits for messages; it returns none when only a trim is due.
+func (r *doorRun) next(ctx context.Context, inbox Source) ([]Message, error) {
+	if !r.trimmer.pending() {
+		return inbox.Next(ctx, batchLimit)
+	}
+	wait, cancel := context.WithTimeout(ctx, trimEvery)
+	defer cancel()
+	msgs, err := inbox.Next(wait, batchLimit)
+	if err != nil && wait.Err() != nil && ctx.Err() == nil {
+		return nil, nil
+	}
+	return msgs, err
 }
 
 // take works off messages and appends what came of them.
 func (r *doorRun) take(ctx context.Context, msgs []Message) error {
-	for _, m := range msgs {
-		for i, line := range lines(m) {
-			r.line(m, Position{Major: uint64(m.Seq), Index: i + 1}, line)
-			if len(r.out)+len(r.letters) >= batchLimit || r.bytes > 16<<20 {
+	for i := range msgs {
+		m := &msgs[i]
+		for index, line := range lines(m) {
+			r.line(m, Position{Major: uint64(m.Seq), Index: index}, line)
+			if len(r.out)+len(r.letters) >= batchLimit || r.bytes > batchBytes {
 				if err := r.flush(ctx); err != nil {
 					return err
 				}
@@ -109,44 +133,53 @@ func (r *doorRun) take(ctx context.Context, msgs []Message) error {
 	if err := r.flush(ctx); err != nil {
 		return err
 	}
-	last := msgs[len(msgs)-1].Seq
-	r.Progress.setReached(r.Port.Port, last, r.logged)
-	return r.trim(ctx, last)
-}
-
-// lines are the records of an inbox message: NDJSON when the message tells how many
-// rows its session has sent, otherwise the whole payload is one record.
-func lines(m Message) [][]byte {
-	if m.header(product.HeaderRows) == "" {
-		return [][]byte{m.Data}
+	if len(msgs) > 0 {
+		r.worked = msgs[len(msgs)-1].Seq
+		r.Progress.setReached(r.Port.Port, r.worked, r.logged)
 	}
-	return bytes.Split(bytes.TrimSuffix(m.Data, []byte{'\n'}), []byte{'\n'})
+	return r.trim(ctx)
 }
 
-func (r *doorRun) line(m Message, at Position, line []byte) {
+// lines are the records of an inbox message, counted from 1: NDJSON when the message
+// tells how many rows its session has sent, otherwise the whole payload is one record.
+func lines(m *Message) iter.Seq2[int, []byte] {
+	return func(yield func(int, []byte) bool) {
+		if m.header(product.HeaderRows) == "" {
+			yield(1, m.Data)
+			return
+		}
+		index := 0
+		for line := range bytes.SplitSeq(bytes.TrimSuffix(m.Data, []byte{'\n'}), []byte{'\n'}) {
+			if index++; !yield(index, line) {
+				return
+			}
+		}
+	}
+}
+
+func (r *doorRun) line(m *Message, at Position, line []byte) {
 	if !at.After(r.done) {
 		return
 	}
-	out, err := encodeRecord(r.Port, r.Contract, r.decoder, line)
-	if err != nil {
-		if at.After(r.deadDone) {
-			origin := fmt.Sprintf("%s:%d:%d", r.Port.InboxStream(), m.Seq, at.Index)
-			r.letters = append(r.letters, letter(r.Port, subjectTail(m.Subject), origin, err.Error(), line, at))
-			r.bytes += len(line)
-		}
+	out, err := r.encoder.encode(line)
+	switch {
+	case err != nil:
+		origin := fmt.Sprintf("%s:%d:%d", r.Port.InboxStream(), m.Seq, at.Index)
+		r.letters = append(r.letters, newLetter(r.Port, subjectTail(m.Subject), origin, err.Error(), line, at))
+	case r.dropped > 0:
+		r.dropped--
 		return
+	default:
+		out.Header = append(out.Header, [2]string{product.HeaderPosition, at.String()})
+		r.out = append(r.out, out)
 	}
-	out.Header = append(out.Header, [2]string{product.HeaderPosition, at.String()})
-	r.out = append(r.out, out)
 	r.bytes += len(line)
 }
 
 func (r *doorRun) flush(ctx context.Context) error {
-	r.decoder.Reset()
-	if len(r.letters) > 0 {
-		if _, err := r.Dead.Append(ctx, r.letters); err != nil {
-			return fmt.Errorf("append %d dead letters of %s: %w", len(r.letters), r.Port, err)
-		}
+	buried, err := bury(ctx, r.Dead, r.Port, r.letters)
+	if err != nil {
+		return err
 	}
 	if len(r.out) > 0 {
 		last, err := r.Log.Append(ctx, r.out)
@@ -155,42 +188,21 @@ func (r *doorRun) flush(ctx context.Context) error {
 		}
 		r.logged = last
 	}
-	r.Progress.count(len(r.out), len(r.letters))
+	r.Progress.count(len(r.out), buried)
 	clear(r.out)
-	r.out, r.letters, r.bytes = r.out[:0], nil, 0
+	clear(r.letters)
+	r.out, r.letters, r.bytes = r.out[:0], r.letters[:0], 0
 	return nil
 }
 
 // trim saves the checkpoint and removes what has been worked off from the inbox, now and then.
-func (r *doorRun) trim(ctx context.Context, last record.Seq) error {
+func (r *doorRun) trim(ctx context.Context) error {
 	if !r.trimmer.due() {
 		return nil
 	}
-	// The index is beyond any line, so that the whole message counts as done.
-	if err := r.Checkpoint.Save(Position{Major: uint64(last), Index: 1 << 30}); err != nil {
+	at := Position{Major: uint64(r.worked), Index: wholeMessage}
+	if err := r.Checkpoint.save(mark{at, r.logged}); err != nil {
 		return err
 	}
 	return r.trimmer.run(ctx, r.Trim)
-}
-
-func subjectTail(subject string) string { return subject[strings.LastIndexByte(subject, '.')+1:] }
-
-func letter(port product.PortID, source, origin, reason string, value []byte, at Position) Outgoing {
-	return Outgoing{
-		Subject: port.DeadSubject(source),
-		Header: [][2]string{
-			{product.HeaderReason, headerSafe(reason)},
-			{product.HeaderOrigin, origin},
-			{product.HeaderPosition, at.String()},
-		},
-		Data: value,
-	}
-}
-
-// headerSafe is s on one line, for a NATS header.
-func headerSafe(s string) string {
-	if strings.ContainsAny(s, "\r\n") {
-		return strconv.Quote(s)
-	}
-	return s
 }

@@ -12,55 +12,110 @@ import (
 	"github.com/meshctl/meshctl/internal/record"
 )
 
-// encodeRecord checks one record as it is published and makes the log's message of it.
-// The error is the dead letter's reason. The decoder is only used to check.
-func encodeRecord(port product.PortID, c *contract.Contract, d *contract.Decoder, value []byte) (Outgoing, error) {
-	if bytes.HasPrefix(value, deletePrefix) {
-		texts, err := parseDelete(value, len(c.KeyColumns()))
+// encoder makes messages of a port's log of records as they are published. It checks
+// them with a decoder whose rows nobody needs.
+type encoder struct {
+	port     product.PortID
+	contract *contract.Contract
+	decoder  *contract.Decoder
+	rowBytes int
+}
+
+func newEncoder(port product.PortID, c *contract.Contract) *encoder {
+	return &encoder{port: port, contract: c, decoder: c.NewDecoder()}
+}
+
+// encode checks one record, or the line that deletes one, and makes its message. The
+// error is the dead letter's reason.
+func (e *encoder) encode(value []byte) (Outgoing, error) {
+	if controlField(value) == "$delete" {
+		if err := e.deletable(); err != nil {
+			return Outgoing{}, err
+		}
+		texts, err := parseDelete(value, len(e.contract.KeyColumns()))
 		if err != nil {
 			return Outgoing{}, err
 		}
-		return encodeDelete(port, c, texts)
+		return e.encodeDelete(texts)
 	}
-	key, err := d.Append(value)
+	if len(value) > maxRecord {
+		return Outgoing{}, fmt.Errorf("a record of %d bytes is more than the %d that one may have", len(value), maxRecord)
+	}
+	if e.rowBytes += len(value); e.rowBytes > 1<<20 {
+		e.decoder.Reset()
+		e.rowBytes = len(value)
+	}
+	key, err := e.decoder.Append(value)
 	if err != nil {
 		return Outgoing{}, err
 	}
-	out := Outgoing{Data: value}
-	if out.Subject, err = port.RecordSubject(key); err != nil {
+	return e.message(key, value, false)
+}
+
+func (e *encoder) deletable() error {
+	switch {
+	case !e.contract.Keyed():
+		return errors.New("a delete needs a port with a key")
+	case !e.contract.State():
+		return errors.New("a delete needs a state port: an event port is append-only")
+	}
+	return nil
+}
+
+// encodeDelete makes the message that deletes a key.
+func (e *encoder) encodeDelete(texts []string) (Outgoing, error) {
+	if err := e.deletable(); err != nil {
 		return Outgoing{}, err
 	}
+	key, err := e.contract.KeyFromTexts(texts)
+	if err != nil {
+		return Outgoing{}, err
+	}
+	return e.message(key, nil, true)
+}
+
+func (e *encoder) message(key record.Key, value []byte, deleted bool) (Outgoing, error) {
+	out := Outgoing{Data: value}
+	err := checkKey(key)
+	if err != nil {
+		return out, err
+	}
+	if out.Subject, err = e.port.RecordSubject(key); err != nil {
+		return out, err
+	}
+	if !deleted && !strings.HasPrefix(subjectTail(out.Subject), "=~") {
+		return out, nil
+	}
+	texts, err := key.Texts()
+	if err != nil {
+		return out, err
+	}
+	text, err := json.Marshal(texts)
+	if err != nil {
+		return out, err
+	}
+	if deleted {
+		out.Header = append(out.Header, [2]string{product.HeaderDelete, "1"})
+	}
+	out.Header = append(out.Header, [2]string{product.HeaderKey, string(text)})
 	return out, nil
 }
 
-func encodeDelete(port product.PortID, c *contract.Contract, texts []string) (Outgoing, error) {
-	if !c.Keyed() {
-		return Outgoing{}, errors.New("a delete needs a port with a key")
+// controlField is the name of the first field of a JSON object if it begins with "$".
+func controlField(line []byte) string {
+	line, ok := bytes.CutPrefix(bytes.TrimLeft(line, " \t\r\n"), []byte{'{'})
+	if !ok {
+		return ""
 	}
-	if !c.State() {
-		return Outgoing{}, errors.New("a delete needs a state port: an event port is append-only")
+	if line, ok = bytes.CutPrefix(bytes.TrimLeft(line, " \t\r\n"), []byte(`"$`)); !ok {
+		return ""
 	}
-	key, err := c.KeyFromTexts(texts)
-	if err != nil {
-		return Outgoing{}, err
-	}
-	subject, err := port.RecordSubject(key)
-	if err != nil {
-		return Outgoing{}, err
-	}
-	keyJSON, err := json.Marshal(texts)
-	if err != nil {
-		return Outgoing{}, err
-	}
-	return Outgoing{Subject: subject, Header: [][2]string{
-		{product.HeaderDelete, "1"}, {product.HeaderKey, string(keyJSON)},
-	}}, nil
+	name, _, _ := bytes.Cut(line, []byte{'"'})
+	return "$" + string(name)
 }
 
-var deletePrefix = []byte(`{"$delete"`)
-
 // parseDelete reads {"$delete": KEY}: KEY is the key as a person writes it, or the
-// array of its texts.
+// array of its parts. A part may be a string, a number or a boolean.
 func parseDelete(value []byte, keyParts int) ([]string, error) {
 	var d struct {
 		Delete json.RawMessage `json:"$delete"`
@@ -68,15 +123,34 @@ func parseDelete(value []byte, keyParts int) ([]string, error) {
 	if err := json.Unmarshal(value, &d); err != nil {
 		return nil, fmt.Errorf("read a delete: %w", err)
 	}
-	var texts []string
-	if err := json.Unmarshal(d.Delete, &texts); err == nil {
-		return texts, nil
+	var parts []json.RawMessage
+	if json.Unmarshal(d.Delete, &parts) != nil {
+		text, err := keyText(d.Delete)
+		if err != nil {
+			return nil, err
+		}
+		return record.SplitTexts(text, keyParts)
 	}
-	var text string
-	if err := json.Unmarshal(d.Delete, &text); err != nil {
-		return nil, errors.New(`a delete is {"$delete": "KEY"} or {"$delete": ["PART", "PART"]}`)
+	texts := make([]string, len(parts))
+	for i, p := range parts {
+		var err error
+		if texts[i], err = keyText(p); err != nil {
+			return nil, err
+		}
 	}
-	return record.SplitTexts(text, keyParts)
+	return texts, nil
+}
+
+func keyText(raw json.RawMessage) (string, error) {
+	switch {
+	case len(raw) > 0 && raw[0] == '"':
+		var text string
+		err := json.Unmarshal(raw, &text)
+		return text, err
+	case len(raw) == 0, raw[0] == '{', raw[0] == '[', raw[0] == 'n':
+		return "", errors.New(`a delete is {"$delete": KEY} or {"$delete": [PART, PART]}`)
+	}
+	return string(raw), nil
 }
 
 // DeleteLine is the line that deletes a key when it is published, the inverse of what the door reads.
@@ -86,23 +160,73 @@ func DeleteLine(texts []string) ([]byte, error) {
 	}{texts})
 }
 
-// decodeRecord reads one message of a log: its key and, through the decoder, its
-// columns, of which it adds one row. The error says why it is no record of the contract.
-func decodeRecord(c *contract.Contract, d *contract.Decoder, m Message) (record.Record, error) {
-	rec := record.Record{Seq: m.Seq, Time: m.Time, Value: m.Data}
-	if m.header(product.HeaderDelete) == "" {
-		key, err := d.Append(m.Data)
-		rec.Key = key
-		return rec, err
+// rowReader reads messages of a log: each adds one row, unless it is no record of the
+// contract.
+type rowReader struct {
+	contract *contract.Contract
+	rows     *contract.Decoder
+	probe    *contract.Decoder // takes a large record first, for its key may be too long
+}
+
+func newRowReader(c *contract.Contract) *rowReader {
+	return &rowReader{contract: c, rows: c.NewDecoder(), probe: c.NewDecoder()}
+}
+
+// read adds one message's row. The error says why it is no record of the contract;
+// contract.ErrFull alone is no fault of the message.
+func (r *rowReader) read(m *Message) (record.Record, error) {
+	rec := record.Record{Seq: m.Seq, Time: m.Time}
+	if m.header(product.HeaderDelete) != "" {
+		key, err := deletedKey(r.contract, m)
+		if err != nil {
+			return rec, err
+		}
+		rec.Key, rec.Deleted = key, true
+		return rec, r.rows.AppendDelete(key)
 	}
-	var texts []string
-	if err := json.NewDecoder(strings.NewReader(m.header(product.HeaderKey))).Decode(&texts); err != nil {
-		return rec, fmt.Errorf("read the key of a delete: %w", err)
+	if len(m.Data) > maxKey {
+		key, err := r.probe.Append(m.Data)
+		r.probe.Reset()
+		if err == nil {
+			err = checkKey(key)
+		}
+		if err != nil {
+			return rec, err
+		}
+	}
+	var err error
+	rec.Value = m.Data
+	rec.Key, err = r.rows.Append(m.Data)
+	return rec, err
+}
+
+func checkKey(key record.Key) error {
+	if len(key) > maxKey {
+		return fmt.Errorf("a key of %d bytes is more than the %d that one may have", len(key), maxKey)
+	}
+	return nil
+}
+
+func deletedKey(c *contract.Contract, m *Message) (record.Key, error) {
+	if !c.State() {
+		return nil, errors.New("a delete in the log of an event port, which is append-only")
+	}
+	texts, err := deletedTexts(m)
+	if err != nil {
+		return nil, err
 	}
 	key, err := c.KeyFromTexts(texts)
 	if err != nil {
-		return rec, err
+		return nil, err
 	}
-	rec.Key, rec.Deleted, rec.Value = key, true, nil
-	return rec, d.AppendDelete(key)
+	return key, checkKey(key)
+}
+
+// deletedTexts are the texts of the key that a message deletes.
+func deletedTexts(m *Message) ([]string, error) {
+	var texts []string
+	if err := json.Unmarshal([]byte(m.header(product.HeaderKey)), &texts); err != nil {
+		return nil, fmt.Errorf("read the key of a delete: %w", err)
+	}
+	return texts, nil
 }

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 )
@@ -12,9 +13,9 @@ import (
 var ErrBatch = errors.New("the batch failed")
 
 // Isolate is a transform that finds the record that makes inner fail and rejects it,
-// so that bad data never blocks. A failed batch is halved until the record stands
-// alone; it is rejected after it has failed Tries times while an empty batch passed
-// each time, which shows that the logic as such works.
+// so that bad data never blocks. When a batch fails while an empty one passes, which
+// shows that the logic as such works, it is halved until the record stands alone; it is
+// rejected after it has failed Tries times while an empty batch passed each time.
 type Isolate struct {
 	Inner  Transform
 	Tries  int
@@ -25,30 +26,48 @@ type Isolate struct {
 // Apply is inner's, without the records that it cannot take.
 func (t *Isolate) Apply(ctx context.Context, number uint64, input string, items []Item) ([]Emitted, []Rejected, error) {
 	emitted, rejected, err := t.Inner.Apply(ctx, number, input, items)
-	if err == nil || !errors.Is(err, ErrBatch) || ctx.Err() != nil || len(items) == 0 {
+	if !errors.Is(err, ErrBatch) || ctx.Err() != nil || len(items) == 0 {
 		return emitted, rejected, err
 	}
-	if len(items) == 1 {
-		return t.alone(ctx, number, input, items[0], err)
+	if err := t.works(ctx, number, input, err); err != nil {
+		return nil, nil, err
 	}
 	t.Logger.Warn("a batch of the logic failed; looking for the record", "input", input, "records", len(items), "error", err)
-	half := len(items) / 2
-	emitted, rejected, err = t.Apply(ctx, number, input, items[:half])
-	if err != nil {
-		return nil, nil, err
-	}
-	e, r, err := t.Apply(ctx, number, input, items[half:])
-	if err != nil {
-		return nil, nil, err
-	}
-	return append(emitted, e...), append(rejected, r...), nil
+	return t.search(ctx, number, input, items, err)
 }
 
-func (t *Isolate) alone(ctx context.Context, number uint64, input string, it Item, err error) ([]Emitted, []Rejected, error) {
-	pause := t.Pause
-	for try := 1; ; try++ {
-		if _, _, broken := t.Inner.Apply(ctx, number, input, nil); broken != nil {
-			return nil, nil, errors.Join(err, broken)
+// works is nil when an empty batch passes: a record is what failed the batch with cause.
+func (t *Isolate) works(ctx context.Context, number uint64, input string, cause error) error {
+	if _, _, err := t.Inner.Apply(ctx, number, input, nil); err != nil {
+		return fmt.Errorf("%w (an empty batch fails too: %w)", cause, err)
+	}
+	return ctx.Err()
+}
+
+// search is Apply for items that have failed together, with cause.
+func (t *Isolate) search(ctx context.Context, number uint64, input string, items []Item, cause error) (emitted []Emitted, rejected []Rejected, err error) {
+	if len(items) == 1 {
+		return t.alone(ctx, number, input, items, cause)
+	}
+	half := len(items) / 2
+	for _, part := range [][]Item{items[:half], items[half:]} {
+		e, r, err := t.Inner.Apply(ctx, number, input, part)
+		if errors.Is(err, ErrBatch) && ctx.Err() == nil {
+			e, r, err = t.search(ctx, number, input, part, err)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		emitted, rejected = append(emitted, e...), append(rejected, r...)
+	}
+	return emitted, rejected, nil
+}
+
+// alone is search for one record.
+func (t *Isolate) alone(ctx context.Context, number uint64, input string, item []Item, cause error) ([]Emitted, []Rejected, error) {
+	for try, pause := 1, t.Pause; ; try, pause = try+1, 2*pause {
+		if err := t.works(ctx, number, input, cause); err != nil {
+			return nil, nil, err
 		}
 		if try >= t.Tries {
 			break
@@ -58,19 +77,18 @@ func (t *Isolate) alone(ctx context.Context, number uint64, input string, it Ite
 			return nil, nil, ctx.Err()
 		case <-time.After(pause):
 		}
-		pause *= 2
-		var emitted []Emitted
-		var rejected []Rejected
-		if emitted, rejected, err = t.Inner.Apply(ctx, number, input, []Item{it}); err == nil || !errors.Is(err, ErrBatch) {
+		emitted, rejected, err := t.Inner.Apply(ctx, number, input, item)
+		if !errors.Is(err, ErrBatch) {
 			return emitted, rejected, err
 		}
+		cause = err
 	}
-	value := it.Value
-	if it.Delete != nil {
-		var marshal error
-		if value, marshal = DeleteLine(it.Delete); marshal != nil {
-			return nil, nil, marshal
+	value := item[0].Value
+	if item[0].Delete != nil {
+		var err error
+		if value, err = DeleteLine(item[0].Delete); err != nil {
+			return nil, nil, err
 		}
 	}
-	return nil, []Rejected{{Value: value, Reason: err.Error(), Origin: it.Origin}}, nil
+	return nil, []Rejected{{Value: value, Reason: cause.Error(), Origin: item[0].Origin}}, nil
 }

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -30,7 +31,8 @@ type Materialiser struct {
 type decoded struct {
 	batch   record.Batch
 	upTo    record.Seq
-	letters []Outgoing
+	foreign int // messages that are no record of the contract
+	letters []letter
 }
 
 // Run works until ctx is done or a step fails. Run it again to resume.
@@ -64,28 +66,24 @@ func (m *Materialiser) Run(ctx context.Context) error {
 		}
 		return nil
 	})
-	return g.Wait()
+	err = g.Wait()
+	for d := range batches { // what was decoded and not committed
+		d.batch.Columns.Release()
+	}
+	return err
 }
 
 func (m *Materialiser) read(ctx context.Context, src Source, batches chan<- decoded) error {
-	decoder := m.Contract.NewDecoder()
-	defer decoder.Reset()
+	reader := newRowReader(m.Contract)
 	for {
 		msgs, err := src.Next(ctx, batchLimit)
 		if err != nil {
 			return fmt.Errorf("read the log of %s: %w", m.Port, err)
 		}
-		d := decoded{upTo: msgs[len(msgs)-1].Seq}
-		d.batch.Records = make([]record.Record, 0, len(msgs))
-		for _, msg := range msgs {
-			rec, err := decodeRecord(m.Contract, decoder, msg)
-			if err != nil {
-				d.letters = append(d.letters, m.letter(msg, err))
-				continue
-			}
-			d.batch.Records = append(d.batch.Records, rec)
+		d, err := m.decode(reader, msgs)
+		if err != nil {
+			return fmt.Errorf("read the log of %s: %w", m.Port, err)
 		}
-		d.batch.Columns = decoder.Flush()
 		select {
 		case batches <- d:
 		case <-ctx.Done():
@@ -95,12 +93,33 @@ func (m *Materialiser) read(ctx context.Context, src Source, batches chan<- deco
 	}
 }
 
+func (m *Materialiser) decode(reader *rowReader, msgs []Message) (decoded, error) {
+	d := decoded{upTo: msgs[len(msgs)-1].Seq}
+	d.batch.Records = make([]record.Record, 0, len(msgs))
+	for i := range msgs {
+		rec, err := reader.read(&msgs[i])
+		switch {
+		case err == nil:
+			d.batch.Records = append(d.batch.Records, rec)
+		case errors.Is(err, contract.ErrFull):
+			return d, err
+		default:
+			d.foreign++
+			if !m.Skip {
+				d.letters = append(d.letters, m.letter(&msgs[i], err))
+			}
+		}
+	}
+	d.batch.Columns = reader.rows.Flush()
+	return d, nil
+}
+
 // letter is the dead letter of a message that did not come through this product's own
 // pipeline. Its position is the log's sequence, under a source of its own, so that it
 // does not disturb the door's.
-func (m *Materialiser) letter(msg Message, why error) Outgoing {
+func (m *Materialiser) letter(msg *Message, why error) letter {
 	origin := fmt.Sprintf("%s:%d:1", m.Port.Stream(), msg.Seq)
-	return letter(m.Port, LogSource, origin, why.Error(), msg.Data, Position{Major: uint64(msg.Seq), Index: 1})
+	return newLetter(m.Port, LogSource, origin, why.Error(), msg.Data, Position{Major: uint64(msg.Seq), Index: 1})
 }
 
 // LogSource is the source of dead letters that were found in the log itself, put there
@@ -109,7 +128,7 @@ const LogSource = "log.foreign"
 
 func (m *Materialiser) commit(ctx context.Context, d decoded, at []record.Seq) error {
 	defer d.batch.Columns.Release()
-	if err := m.bury(ctx, d.letters); err != nil {
+	if err := m.bury(ctx, d); err != nil {
 		return err
 	}
 	g, gctx := errgroup.WithContext(ctx)
@@ -133,38 +152,20 @@ func (m *Materialiser) commit(ctx context.Context, d decoded, at []record.Seq) e
 }
 
 // bury appends the letters that are not there yet, before any store passes them.
-func (m *Materialiser) bury(ctx context.Context, letters []Outgoing) error {
-	if len(letters) == 0 || m.Skip {
+func (m *Materialiser) bury(ctx context.Context, d decoded) error {
+	if d.foreign == 0 {
 		return nil
 	}
-	_, at, err := m.Dead.Last(ctx)
-	if err != nil {
-		return err
-	}
-	done, err := ParsePosition(at)
-	if err != nil {
-		return err
-	}
-	fresh := letters[:0]
-	for _, l := range letters {
-		p, err := ParsePosition(l.Header[2][1])
-		if err != nil {
-			return err
-		}
-		if p.After(done) {
-			fresh = append(fresh, l)
-		}
-	}
-	if len(fresh) == 0 {
+	m.Logger.Warn("messages in the log are no records of its contract", "port", m.Port.String(),
+		"messages", d.foreign, "up_to", d.upTo, "passed_over", m.Skip)
+	if m.Skip {
 		return nil
 	}
-	if _, err := m.Dead.Append(ctx, fresh); err != nil {
-		return fmt.Errorf("append dead letters of %s: %w", m.Port, err)
+	buried, err := bury(ctx, m.Dead, m.Port, d.letters)
+	if err == nil && m.Progress != nil {
+		m.Progress.count(0, buried)
 	}
-	if m.Progress != nil {
-		m.Progress.count(0, len(fresh))
-	}
-	return nil
+	return err
 }
 
 func (m *Materialiser) visible(at []record.Seq) {

@@ -9,28 +9,17 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/record"
 )
 
-// Emitted is one record that logic made: a JSON object, or the key to delete.
-type Emitted struct {
-	Value  []byte   `json:"value,omitempty"`
-	Delete []string `json:"delete,omitempty"` // texts of the key
-}
-
-// Rejected is one input record that logic refused, or one output that broke the contract.
-type Rejected struct {
-	Value  []byte `json:"value"`
-	Reason string `json:"reason"`
-	Origin string `json:"origin"`
-}
-
-// outboxBatch is the whole result of one batch of logic.
+// outboxBatch is the whole result of one batch of logic, ready to be published.
 type outboxBatch struct {
 	Number   uint64                `json:"number"`
 	Before   record.Seq            `json:"before"` // last of the log when the batch was made
 	Inputs   map[string]record.Seq `json:"inputs"`
-	Emitted  []Emitted             `json:"-"`
+	Buried   []string              `json:"buried,omitempty"` // see emitterRun.buried
+	Emitted  []Outgoing            `json:"-"`                // without their positions
 	Rejected []Rejected            `json:"-"`
 	Counts   [2]int                `json:"counts"` // of Emitted and Rejected
 }
@@ -38,45 +27,35 @@ type outboxBatch struct {
 // Outbox is the file that holds the latest batch's result until the streams have it.
 // It makes logic exactly once though logic need not be deterministic: the result is
 // durable before its first message is published, and is what gets published after a
-// crash. A header line, then the emitted and the rejected, one JSON value a line.
+// crash, even if the contract has changed by then. A header line, then the messages
+// and the rejected records, one JSON value a line.
 type Outbox struct{ Path string }
 
-func (o Outbox) save(b *outboxBatch) (err error) {
+func (o Outbox) save(b *outboxBatch) error {
 	b.Counts = [2]int{len(b.Emitted), len(b.Rejected)}
-	tmp, err := os.Create(o.Path + ".tmp")
-	if err != nil {
+	if err := replaceFile(o.Path, b.encode); err != nil {
 		return fmt.Errorf("save outbox: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("save outbox: %w", errors.Join(err, tmp.Close(), os.Remove(tmp.Name())))
-		}
-	}()
-	w := bufio.NewWriterSize(tmp, 1<<18)
+	return nil
+}
+
+func (b *outboxBatch) encode(to io.Writer) error {
+	w := bufio.NewWriterSize(to, 1<<18)
 	enc := json.NewEncoder(w)
 	if err := enc.Encode(b); err != nil {
 		return err
 	}
-	for _, e := range b.Emitted {
-		if err := enc.Encode(e); err != nil {
+	for i := range b.Emitted {
+		if err := enc.Encode(&b.Emitted[i]); err != nil {
 			return err
 		}
 	}
-	for _, r := range b.Rejected {
-		if err := enc.Encode(r); err != nil {
+	for i := range b.Rejected {
+		if err := enc.Encode(&b.Rejected[i]); err != nil {
 			return err
 		}
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	if err := tmp.Sync(); err != nil {
-		return err
-	}
-	if err := tmp.Close(); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), o.Path)
+	return w.Flush()
 }
 
 // load is the batch that was saved last, nil when none was.
@@ -91,7 +70,8 @@ func (o Outbox) load() (*outboxBatch, error) {
 	defer f.Close()
 	b, err := decodeOutbox(f)
 	if err != nil {
-		return nil, fmt.Errorf("read outbox %s: %w", o.Path, err)
+		return nil, fault.New(fault.Internal, "restore it from a backup; without it the rest of the last batch is lost",
+			"read outbox %s: %w", o.Path, err)
 	}
 	return b, nil
 }
@@ -100,19 +80,28 @@ func decodeOutbox(r io.Reader) (*outboxBatch, error) {
 	dec := json.NewDecoder(bufio.NewReaderSize(r, 1<<18))
 	var b outboxBatch
 	if err := dec.Decode(&b); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("its first line: %w", err)
 	}
-	b.Emitted = make([]Emitted, b.Counts[0])
-	for i := range b.Emitted {
-		if err := dec.Decode(&b.Emitted[i]); err != nil {
-			return nil, err
+	for i := range b.Counts[0] {
+		var out Outgoing
+		if err := dec.Decode(&out); err != nil {
+			return nil, fmt.Errorf("message %d of %d: %w", i+1, b.Counts[0], noEOF(err))
 		}
+		b.Emitted = append(b.Emitted, out)
 	}
-	b.Rejected = make([]Rejected, b.Counts[1])
-	for i := range b.Rejected {
-		if err := dec.Decode(&b.Rejected[i]); err != nil {
-			return nil, err
+	for i := range b.Counts[1] {
+		var rej Rejected
+		if err := dec.Decode(&rej); err != nil {
+			return nil, fmt.Errorf("rejected record %d of %d: %w", i+1, b.Counts[1], noEOF(err))
 		}
+		b.Rejected = append(b.Rejected, rej)
 	}
 	return &b, nil
+}
+
+func noEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }

@@ -41,7 +41,8 @@ func (m *Message) header(name string) string {
 
 // Source reads one stream in order, without gap or double.
 type Source interface {
-	// Next waits for at least one message and returns at most limit.
+	// Next waits for at least one message and returns at most limit, and not many
+	// megabytes. When ctx ends first it has taken nothing and can be called again.
 	Next(ctx context.Context, limit int) ([]Message, error)
 	Close()
 }
@@ -61,15 +62,21 @@ type Log interface {
 	// Append stores msgs in order and returns the sequence of the last. On an error a
 	// prefix of msgs may have been stored.
 	Append(ctx context.Context, msgs []Outgoing) (record.Seq, error)
-	// Last is the last message: its sequence and the value of its position header.
-	// Both are zero for an empty stream; the sequence of a stream emptied by its
-	// retention remains.
+	// Last is the sequence of the last message, and the position header of the last
+	// message that has one: a message put there past the pipeline has none. The
+	// sequence of a stream that its retention emptied remains, and its position is
+	// Emptied. Both are zero for a new stream.
 	Last(ctx context.Context) (record.Seq, string, error)
 }
 
+// Emptied is the position of a log that has had messages and has none any more.
+const Emptied = "-"
+
 // Store is one materialisation. Commit makes the batch and upTo durable in one
 // transaction, so a restart resumes exactly where the data ends. upTo is its own
-// argument because a batch may have lost its last records to the dead letters.
+// argument because a batch may have lost its last records to the dead letters. A batch
+// may begin with records that the store has already: it passes over those up to its
+// position.
 type Store interface {
 	Position(ctx context.Context) (record.Seq, error)
 	Commit(ctx context.Context, b record.Batch, upTo record.Seq) error

@@ -56,6 +56,10 @@ func (p *Progress) setVisible(seq record.Seq) {
 	p.update(func() { p.state.Visible = max(p.state.Visible, seq) })
 }
 
+// Restart says that the stores may have less than before: what is visible is unknown
+// until the materialiser tells.
+func (p *Progress) Restart() { p.update(func() { p.state.Visible = 0 }) }
+
 // State is how far the port is now.
 func (p *Progress) State() ProgressState {
 	p.mu.Lock()

@@ -2,16 +2,17 @@ package pipeline
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"maps"
+	"strconv"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
+	"github.com/meshctl/meshctl/internal/cell"
 	"github.com/meshctl/meshctl/internal/contract"
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/record"
@@ -32,7 +33,7 @@ type SQLBatch struct {
 }
 
 // Apply runs the statement once over all items.
-func (s *SQLBatch) Apply(ctx context.Context, _ uint64, _ string, items []Item) ([]Emitted, []Rejected, error) {
+func (s *SQLBatch) Apply(ctx context.Context, number uint64, _ string, items []Item) ([]Emitted, []Rejected, error) {
 	decoder := s.Input.NewDecoder()
 	defer decoder.Reset()
 	var rejected []Rejected
@@ -53,11 +54,11 @@ func (s *SQLBatch) Apply(ctx context.Context, _ uint64, _ string, items []Item) 
 	if err != nil {
 		return nil, nil, sqlError(err)
 	}
-	emitted, err := emitRows(ctx, rows)
+	emitted, bad, err := emitRows(ctx, rows, number)
 	if err != nil {
 		return nil, nil, sqlError(err)
 	}
-	return emitted, rejected, nil
+	return emitted, append(rejected, bad...), nil
 }
 
 func sqlError(err error) error {
@@ -67,27 +68,33 @@ func sqlError(err error) error {
 	return err
 }
 
-func emitRows(ctx context.Context, rows Rows) (emitted []Emitted, err error) {
+// emitRows reads an answer to its end. A row with a value that JSON cannot hold, such
+// as NaN, is rejected.
+func emitRows(ctx context.Context, rows Rows, number uint64) (emitted []Emitted, rejected []Rejected, err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for {
 		batch, err := rows.Next(ctx)
 		if errors.Is(err, io.EOF) {
-			return emitted, nil
+			return emitted, rejected, nil
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for i := range int(batch.NumRows()) {
 			value, err := contract.AppendRow(nil, batch, i)
-			if err != nil {
-				batch.Release()
-				return nil, err
+			if err == nil {
+				emitted = append(emitted, Emitted{Value: value})
+				continue
 			}
-			emitted = append(emitted, Emitted{Value: value})
+			near, _, _ := cell.AppendRow(nil, batch, i)
+			rejected = append(rejected, Rejected{Value: near, Reason: err.Error(), Origin: logicOrigin(number)})
 		}
 		batch.Release()
 	}
 }
+
+// logicOrigin is the origin of a dead letter that logic made of nobody knows which input.
+func logicOrigin(number uint64) string { return "logic:" + strconv.FormatUint(number, 10) }
 
 // Diff is what a statement over whole tables changes in the output.
 type Diff struct {
@@ -109,18 +116,16 @@ type SQLTable struct {
 	Logger   *slog.Logger
 }
 
-// Run works until ctx is done or a step fails. Run it again to resume.
+// Run works until ctx is done or a step fails. Run it again to resume. It begins with
+// one run of the statement, which may be another than before.
 func (s *SQLTable) Run(ctx context.Context) error {
 	run, err := s.Emitter.resume(ctx)
 	if err != nil {
 		return fmt.Errorf("resume %s: %w", s.Emitter.Port, err)
 	}
-	buried := map[[sha256.Size]byte]bool{}
+	run.repeat = true
 	for {
-		if err := s.Changed(ctx, run.inputs); err != nil {
-			return err
-		}
-		if err := s.step(ctx, run, buried); err != nil {
+		if err := s.step(ctx, run); err != nil {
 			return err
 		}
 		select {
@@ -128,10 +133,13 @@ func (s *SQLTable) Run(ctx context.Context) error {
 			return ctx.Err()
 		case <-time.After(s.Interval):
 		}
+		if err := s.Changed(ctx, run.inputs); err != nil {
+			return err
+		}
 	}
 }
 
-func (s *SQLTable) step(ctx context.Context, run *emitterRun, buried map[[sha256.Size]byte]bool) error {
+func (s *SQLTable) step(ctx context.Context, run *emitterRun) error {
 	if err := s.Emitter.Progress.AwaitVisible(ctx, run.logged); err != nil {
 		return err
 	}
@@ -139,26 +147,28 @@ func (s *SQLTable) step(ctx context.Context, run *emitterRun, buried map[[sha256
 	if err != nil {
 		return fmt.Errorf("run the SQL of %s: %w", s.Emitter.Port, err)
 	}
-	rows, err := emitRows(ctx, diff.Changed)
+	emitted, rejected, err := emitRows(ctx, diff.Changed, run.next)
 	if err != nil {
 		return fmt.Errorf("run the SQL of %s: %w", s.Emitter.Port, err)
 	}
-	emitted := make([]Emitted, 0, len(rows)+len(diff.Deleted))
-	for _, key := range diff.Deleted {
-		emitted = append(emitted, Emitted{Delete: key})
+	if behind(diff.Inputs, run.inputs) {
+		s.Logger.Info("an input's table is being made again; the SQL waits for it", "port", s.Emitter.Port.String())
+		return nil
 	}
-	// A row that breaks the contract is no row of the output, so every run finds it
-	// again; it is buried once.
-	var rejected []Rejected
-	for _, e := range rows {
-		if _, err := run.encode(e); err == nil {
-			emitted = append(emitted, e)
-			continue
-		} else if sum := sha256.Sum256(e.Value); !buried[sum] {
-			buried[sum] = true
-			rejected = append(rejected, Rejected{Value: e.Value, Reason: err.Error(), Origin: fmt.Sprintf("logic:%d", run.next)})
+	deleted := make([]Emitted, 0, len(diff.Deleted)+len(emitted))
+	for _, key := range diff.Deleted {
+		deleted = append(deleted, Emitted{Delete: key})
+	}
+	return run.emit(ctx, maps.Clone(diff.Inputs), append(deleted, emitted...), rejected)
+}
+
+// behind says whether a snapshot lacks what an earlier one had: its rows would seem to
+// have vanished.
+func behind(snapshot, reached map[string]record.Seq) bool {
+	for name, seq := range reached {
+		if at, ok := snapshot[name]; ok && at < seq {
+			return true
 		}
 	}
-	run.decoder.Reset()
-	return run.emit(ctx, maps.Clone(diff.Inputs), emitted, rejected, false)
+	return false
 }

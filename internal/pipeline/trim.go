@@ -24,14 +24,16 @@ type trimmer struct {
 	last    time.Time
 }
 
-func (t *trimmer) add(m Message) {
+func (t *trimmer) add(m *Message) {
 	if t.handled == nil {
 		t.handled = map[string]record.Seq{}
 	}
 	t.handled[m.Subject] = m.Seq
 }
 
-func (t *trimmer) due() bool { return len(t.handled) > 0 && time.Since(t.last) >= trimEvery }
+func (t *trimmer) pending() bool { return len(t.handled) > 0 }
+
+func (t *trimmer) due() bool { return t.pending() && time.Since(t.last) >= trimEvery }
 
 // run trims. The position that covers what was added must be durable before.
 func (t *trimmer) run(ctx context.Context, trim TrimInbox) error {

@@ -1,0 +1,77 @@
+package pipeline
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/record"
+)
+
+// Checkpoint is a small file that remembers a position which no message of the stream
+// carries: the records were all refused, or the stream's retention has dropped what they
+// became. It may lag behind the stream; the later of the two counts.
+type Checkpoint struct{ Path string }
+
+// mark is a position, and the last of the log there.
+type mark struct {
+	Position
+	Logged record.Seq
+}
+
+// Load is the position that was saved last, zero when none was.
+func (c Checkpoint) Load() (Position, error) {
+	m, err := c.load()
+	return m.Position, err
+}
+
+// Save replaces the file in one step.
+func (c Checkpoint) Save(p Position) error { return c.save(mark{Position: p}) }
+
+func (c Checkpoint) load() (mark, error) {
+	var m mark
+	data, err := os.ReadFile(c.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return m, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &m)
+	}
+	if err != nil {
+		return mark{}, fault.New(fault.Internal, "restore it from a backup; without it records may come twice",
+			"read checkpoint %s: %w", c.Path, err)
+	}
+	return m, nil
+}
+
+func (c Checkpoint) save(m mark) error {
+	err := replaceFile(c.Path, func(w io.Writer) error { return json.NewEncoder(w).Encode(m) })
+	if err != nil {
+		return fmt.Errorf("save checkpoint: %w", err)
+	}
+	return nil
+}
+
+// replaceFile makes path hold what write writes, wholly or not at all, and durably.
+func replaceFile(path string, write func(io.Writer) error) error {
+	tmp, err := os.Create(path + ".tmp")
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(write(tmp), tmp.Sync(), tmp.Close()); err != nil {
+		return errors.Join(err, os.Remove(tmp.Name()))
+	}
+	if err := os.Rename(tmp.Name(), path); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
