@@ -55,7 +55,12 @@ func (b *body) open() {
 	}
 	b.sent = true
 	head := b.c.w.Header()
-	head.Set("Content-Type", b.media)
+	switch b.media {
+	case mediaCSV, mediaMarkdown: // text that would be read in whatever the client's default is
+		head.Set("Content-Type", b.media+"; charset=utf-8")
+	default:
+		head.Set("Content-Type", b.media)
+	}
 	if len(b.trailers) > 0 {
 		head.Set("Trailer", strings.Join(b.trailers, ", "))
 	}

@@ -28,6 +28,16 @@ func ask(t *testing.T, at, sql, accept string) reply {
 	return get(t, at+"/v1/query?sql="+url.QueryEscape(sql), "Accept", accept)
 }
 
+// mediaOf is the answer's type; text says besides that it is UTF-8.
+func mediaOf(r reply) string {
+	full := r.Header.Get("Content-Type")
+	media, ok := strings.CutSuffix(full, "; charset=utf-8")
+	if ok != strings.HasPrefix(media, "text/") {
+		return full + " with the wrong charset"
+	}
+	return media
+}
+
 func TestQueryAsJSON(t *testing.T) {
 	at := serveFake(t, newFake(), Options{})
 	r := ask(t, at, "rows 3", "*/*")
@@ -92,7 +102,7 @@ func TestQueryAsRows(t *testing.T) {
 		},
 	} {
 		r := ask(t, at, "rows 3", media)
-		if err := check(r.body); err != nil || r.err != nil || r.StatusCode != 200 || r.Header.Get("Content-Type") != media {
+		if err := check(r.body); err != nil || r.err != nil || r.StatusCode != 200 || mediaOf(r) != media {
 			t.Errorf("%s: %d %v: %v, %v", media, r.StatusCode, r.Header, err, r.err)
 		}
 		if w, c, m := r.Trailer.Get(headerWatermark), r.Trailer.Get(headerCount), r.Trailer.Get(headerMore); w != marks || c != "3" || m != "false" {
@@ -117,14 +127,14 @@ func TestQueryNegotiates(t *testing.T) {
 		"text/html,application/xhtml+xml,*/*;q=0.8": mediaJSON,
 		"application/vnd.apache.arrow.stream":       mediaArrow,
 	} {
-		if r := ask(t, at, "rows 1", accept); r.StatusCode != 200 || r.Header.Get("Content-Type") != want {
+		if r := ask(t, at, "rows 1", accept); r.StatusCode != 200 || mediaOf(r) != want {
 			t.Errorf("Accept %q = %d %s; want %s", accept, r.StatusCode, r.Header.Get("Content-Type"), want)
 		}
 	}
 	for _, accept := range []string{"image/png", "text/csv;q=0", "*/*;q=0", "json", "text/csv;q=2"} {
 		wantProblem(t, ask(t, at, "rows 1", accept), 406, fault.Invalid, accept)
 	}
-	if r := get(t, at+"/v1/query?format=markdown&sql=rows+1", "Accept", "image/png"); r.Header.Get("Content-Type") != mediaMarkdown {
+	if r := get(t, at+"/v1/query?format=markdown&sql=rows+1", "Accept", "image/png"); mediaOf(r) != mediaMarkdown {
 		t.Errorf("format=markdown = %d %v", r.StatusCode, r.Header)
 	}
 }
