@@ -1,6 +1,7 @@
 package render
 
 import (
+	"bytes"
 	"cmp"
 	"strings"
 
@@ -152,7 +153,7 @@ func (t *tableWriter) line(cells []tableCell, head bool) {
 		}
 		buf = appendSpaces(buf, gap)
 	}
-	t.out.buf = append(buf, '\n')
+	t.out.buf = append(bytes.TrimRight(buf, " "), '\n')
 }
 
 func (t *tableWriter) Close() error {
