@@ -25,6 +25,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/cdata"
+	"github.com/apache/arrow-go/v18/arrow/memory"
 	duck "github.com/duckdb/duckdb-go/v2/mapping"
 )
 
@@ -159,7 +160,10 @@ func (c *conn) appendChunks(ctx context.Context, app duck.Appender, rec arrow.Re
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		part := rec.NewSlice(from, min(from+vectorSize, rec.NumRows()))
+		part, err := slice(rec, from, min(from+vectorSize, rec.NumRows()))
+		if err != nil {
+			return err
+		}
 		chunk, err := conv.chunk(part)
 		part.Release()
 		if err != nil {
@@ -172,6 +176,32 @@ func (c *conn) appendChunks(ctx context.Context, app duck.Appender, rec arrow.Re
 		}
 	}
 	return nil
+}
+
+// slice is some rows of rec. Nested columns are copied, because DuckDB misreads lists
+// that do not start at the start of their array.
+func slice(rec arrow.RecordBatch, from, to int64) (arrow.RecordBatch, error) {
+	columns := make([]arrow.Array, rec.NumCols())
+	defer func() {
+		for _, c := range columns {
+			if c != nil {
+				c.Release()
+			}
+		}
+	}()
+	for i, c := range rec.Columns() {
+		columns[i] = array.NewSlice(c, from, to)
+		if !arrow.IsNested(c.DataType().ID()) || c.Data().Offset()+int(from) == 0 {
+			continue
+		}
+		whole, err := array.Concatenate([]arrow.Array{columns[i]}, memory.DefaultAllocator)
+		if err != nil {
+			return nil, err
+		}
+		columns[i].Release()
+		columns[i] = whole
+	}
+	return array.NewRecordBatch(rec.Schema(), columns, to-from), nil
 }
 
 // rowsOf collects a small result of ours as Go values, row by row.

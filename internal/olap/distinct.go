@@ -24,7 +24,7 @@ func distinct(ctx context.Context, path string, columns []string) (int64, error)
 	if _, err := os.Stat(path); err != nil {
 		return 0, err
 	}
-	e, c, err := openScratch(ctx, Options{TempDir: os.TempDir()})
+	e, c, err := openScratch(Options{TempDir: os.TempDir()})
 	if err != nil {
 		return 0, err
 	}

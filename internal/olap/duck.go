@@ -35,7 +35,22 @@ func openEngine(path string, settings map[string]string) (*engine, error) {
 		duck.Close(&e.db)
 		return nil, errors.New(msg)
 	}
+	if err := e.setUTC(); err != nil {
+		e.close()
+		return nil, err
+	}
 	return e, nil
+}
+
+// setUTC makes UTC the time zone of every connection to come. A connection takes the
+// zone that its Arrow schemas name when it is made.
+func (e *engine) setUTC() error {
+	c, err := e.connect()
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	return c.exec(context.Background(), "SET GLOBAL TimeZone = 'UTC'")
 }
 
 func (e *engine) close() { duck.Close(&e.db) }

@@ -47,14 +47,14 @@ func ReadFile(ctx context.Context, path string, o ReadOptions) (*Rows, error) {
 }
 
 func readFile(ctx context.Context, path string, o ReadOptions) (*Rows, error) {
-	format, err := formatOf(path, o.Format)
+	format, err := FormatOf(path, o.Format)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}
-	e, c, err := openScratch(ctx, Options{TempDir: o.TempDir})
+	e, c, err := openScratch(Options{TempDir: o.TempDir})
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +149,7 @@ var globbing = strings.NewReplacer("[", "[[]", "*", "[*]", "?", "[?]")
 // fileLiteral is one file's path in SQL, whatever characters it has.
 func fileLiteral(path string) string { return literal(globbing.Replace(path)) }
 
-func formatOf(path, format string) (string, error) {
+func FormatOf(path, format string) (string, error) {
 	switch format {
 	case CSV, JSON, Parquet:
 		return format, nil

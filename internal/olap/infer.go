@@ -30,14 +30,14 @@ func Infer(ctx context.Context, path string) (columns []Inferred, rows int64, er
 }
 
 func infer(ctx context.Context, path string) ([]Inferred, int64, error) {
-	format, err := formatOf(path, "")
+	format, err := FormatOf(path, "")
 	if err != nil {
 		return nil, 0, err
 	}
 	if _, err := os.Stat(path); err != nil {
 		return nil, 0, err
 	}
-	e, c, err := openScratch(ctx, Options{TempDir: os.TempDir()})
+	e, c, err := openScratch(Options{TempDir: os.TempDir()})
 	if err != nil {
 		return nil, 0, err
 	}

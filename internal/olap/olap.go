@@ -139,7 +139,7 @@ func settings(o Options) map[string]string {
 // sandbox shuts out files other than those in dir, the network, extensions and
 // settings, for every connection of the database and for good.
 func sandbox(ctx context.Context, c *conn, dir string) error {
-	statements := []string{"SET GLOBAL TimeZone = 'UTC'"}
+	var statements []string
 	if dir != "" {
 		statements = append(statements, "SET allowed_directories = ["+literal(dir+string(filepath.Separator))+"]")
 	}

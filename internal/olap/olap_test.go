@@ -121,7 +121,7 @@ func drain(t testing.TB, rows *Rows) []string {
 				}
 				line += c.ValueStr(i)
 			}
-			out = append(out, line)
+			out = append(out, strings.Clone(line)) // the text is gone with rec
 		}
 		rec.Release()
 	}

@@ -39,7 +39,7 @@ func writeParquet(ctx context.Context, path string, rows Batches) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	e, c, err := openScratch(ctx, Options{TempDir: scratch, MemoryLimit: writeMemory})
+	e, c, err := openScratch(Options{TempDir: scratch, MemoryLimit: writeMemory})
 	if err != nil {
 		return err
 	}
@@ -60,18 +60,13 @@ func writeParquet(ctx context.Context, path string, rows Batches) (err error) {
 }
 
 // openScratch opens an engine in memory for statements of our own only, outside any sandbox.
-func openScratch(ctx context.Context, o Options) (*engine, *conn, error) {
+func openScratch(o Options) (*engine, *conn, error) {
 	e, err := openEngine("", settings(o))
 	if err != nil {
 		return nil, nil, err
 	}
 	c, err := e.connect()
 	if err != nil {
-		e.close()
-		return nil, nil, err
-	}
-	if err := c.exec(ctx, "SET TimeZone = 'UTC'"); err != nil {
-		c.close()
 		e.close()
 		return nil, nil, err
 	}

@@ -33,7 +33,8 @@ func (r *Rows) Watermarks() map[string]record.Watermark { return r.marks }
 // Truncated says, after Next gave io.EOF, whether rows beyond Query.MaxRows were left out.
 func (r *Rows) Truncated() bool { return r.truncated }
 
-// Next is the next batch, which the caller releases; io.EOF at the end.
+// Next is the next batch, which the caller releases; io.EOF at the end. Its memory is
+// DuckDB's: a string taken from it must be copied to outlive it.
 func (r *Rows) Next(ctx context.Context) (arrow.RecordBatch, error) {
 	if r.ended != nil {
 		return nil, r.ended
