@@ -210,3 +210,40 @@ func TestHostileInput(t *testing.T) {
 		mustParse(t, "x", []byte("\ufeff"+data))
 	})
 }
+
+// What looks like another type, or like YAML, is written so that it is read as it was.
+func TestAwkwardTexts(t *testing.T) {
+	texts := []string{
+		"yes", "No", "on", "y", "~", "null", "Null", "true", "TRUE", "<<", "=", "0o17", "017", "0x1F", "0b11", "1_000", "1e3", "+1",
+		".5", "5.", ".inf", ".NaN", "NaN", "12:30:45", "190:20:30", "2026-01-01", "2026-01-01T00:00:00Z", "2026-1-1 0:0:0",
+		"- a", "? a", ": a", "a: b", "a #b", "#", "&a", "*a", "!a", "|", ">", "%a", "@a", "`a", "{a", "[a", "'", "\"", "---", "...",
+		" a", "a ", "a\n", "\na", "a\n\n b\n", "a\tb", "\ta", "a\r\nb", "\r", "\x01", "\x7f", "\u0085", "\u00a0", "\u2028", "\u2029",
+		"\ufeff", "a\ufeff", "\ufffd", "😀", "\u200e", strings.Repeat("long words ", 40), strings.Repeat("x", 300), "a\\b",
+	}
+	p := mustParse(t, "minimal.yaml", goodFiles(t)["minimal.yaml"])
+	p.Metadata.Labels = map[string]string{}
+	col := &p.Spec.Outputs[0].Schema[0]
+	for _, text := range texts {
+		if text != "<<" {
+			p.Metadata.Labels[text] = text
+		}
+		p.Metadata.Tags = append(p.Metadata.Tags, "x"+text, text+"x")
+		col.Examples = append(col.Examples, text)
+	}
+	for i, text := range texts {
+		p.Metadata.Description, p.Metadata.Owner = text, "o"+text
+		col.Options.Pattern = ""
+		col.Examples = append(col.Examples[:len(texts)], text)
+		written, err := p.YAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, problems := Parse("x", written)
+		if again == nil {
+			t.Fatalf("%q: %v\n%s", text, problems[0], written)
+		}
+		if !reflect.DeepEqual(p, again) {
+			t.Errorf("text %d %q comes back otherwise: %+v", i, text, Compare(p, again))
+		}
+	}
+}

@@ -13,8 +13,10 @@ package product
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"sigs.k8s.io/yaml"
 )
@@ -172,9 +174,27 @@ func (p *Product) setDefaults() {
 
 // YAML is the descriptor as a file, defaults written out. Parse reads it back as it is.
 func (p *Product) YAML() ([]byte, error) {
-	data, err := yaml.Marshal(p)
+	data, err := json.Marshal(p)
 	if err != nil {
 		return nil, fmt.Errorf("write descriptor: %w", err)
 	}
-	return data, nil
+	text, err := yaml.JSONToYAML(escapeForYAML(data))
+	if err != nil {
+		return nil, fmt.Errorf("write descriptor: %w", err)
+	}
+	return text, nil
+}
+
+// escapeForYAML escapes the characters of a JSON text that YAML, which is to read it,
+// takes for line breaks or refuses.
+func escapeForYAML(data []byte) []byte {
+	var out []byte
+	for _, r := range string(data) {
+		if 0x7f <= r && r < 0xa0 || r == 0xfeff || r == 0xfffe || r == 0xffff {
+			out = fmt.Appendf(out, "\\u%04x", r)
+		} else {
+			out = utf8.AppendRune(out, r)
+		}
+	}
+	return out
 }

@@ -26,7 +26,10 @@ func synonym(word string) string {
 	return ""
 }
 
-// nearest is the one of names that word was probably meant to be, or "".
+// Nearest is the one of names that word was probably meant to be, or "".
+func Nearest(word string, names []string) string { return nearest(word, names) }
+
+// nearest is Nearest, for the package.
 func nearest(word string, names []string) string {
 	best, least := "", len(word)/3+1
 	for _, name := range names {
