@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
@@ -12,126 +13,174 @@ import (
 	"github.com/nats-io/nuid"
 )
 
+// pullBatch is how many messages one request of a consumer asks for. Two requests are
+// under way at most.
+const pullBatch = 2000
+
+// burst is how many messages of one burst may wait for the rest of it.
+const burst = 500
+
 // run is one life of a Reader's consumer. It ends when a message of its order is
 // missing or the server falls silent; the Reader then starts another one after the
 // last message that arrived.
 type run struct {
-	name  string
-	sub   *nats.Subscription
-	next  uint64    // the consumer sequence that must come now
-	heard time.Time // when the server was last heard of
+	name   string
+	inbox  string
+	sub    *nats.Subscription
+	credit int       // messages asked for that have not come
+	next   uint64    // the consumer sequence that must come now
+	heard  time.Time // when the server was last heard of, about
 }
 
 // start creates the consumer and makes it the Reader's.
 func (r *Reader) start(ctx context.Context) error {
-	this := &run{name: "r" + nuid.Next(), next: 1, heard: time.Now()}
-	inbox := r.nc.NewInbox()
-	sub, err := r.nc.Subscribe(inbox, func(m *nats.Msg) { r.arrived(this, m) })
+	this := &run{name: "r" + nuid.Next(), inbox: r.nc.NewInbox(), next: 1}
+	sub, err := r.nc.Subscribe(this.inbox, func(m *nats.Msg) { r.arrived(this, m) })
 	if err != nil {
 		return connFault(err, domainName(r.domain))
 	}
-	// The server's flow control bounds what is under way, not the client.
-	if err := sub.SetPendingLimits(-1, -1); err != nil {
+	this.sub = sub
+	err = sub.SetPendingLimits(-1, -1) // what was asked for bounds it
+	if err == nil {
+		err = r.create(ctx, this)
+	}
+	if err != nil {
+		_ = sub.Unsubscribe() // fails only on a closed connection
 		return err
 	}
-	this.sub = sub
+	return nil
+}
+
+func (r *Reader) create(ctx context.Context, this *run) error {
+	config := api.ConsumerConfig{
+		Name: this.name, FilterSubject: r.filter, AckPolicy: api.AckNone, MaxDeliver: 1,
+		ReplayPolicy: api.ReplayInstant, InactiveThreshold: 30 * time.Second,
+		MemoryStorage: true, Replicas: 1, DeliverPolicy: api.DeliverAll,
+	}
 	r.mu.Lock()
-	r.run = this
-	after := r.last
+	if r.last > 0 {
+		config.DeliverPolicy, config.OptStartSeq = api.DeliverByStartSequence, uint64(r.last)+1
+	}
 	r.mu.Unlock()
-	req := api.JSApiConsumerCreateRequest{Stream: r.stream, Config: r.config(this.name, inbox, uint64(after))}
 	answer, err := ask[api.JSApiConsumerCreateResponse](ctx, r.nc, r.domain,
-		fmt.Sprintf(api.JSApiConsumerCreateWithNameT, r.stream, this.name), req)
+		fmt.Sprintf(api.JSApiConsumerCreateWithNameT, r.stream, this.name),
+		api.JSApiConsumerCreateRequest{Stream: r.stream, Config: config})
 	if err != nil {
-		r.mu.Lock()
-		r.run = nil
-		r.mu.Unlock()
-		_ = sub.Unsubscribe() // fails only on a closed connection
 		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	this.heard = time.Now()
-	if this.next == 1 && answer.ConsumerInfo != nil {
+	r.run = this
+	if answer.ConsumerInfo != nil {
 		r.pending = answer.NumPending
 	}
+	r.pull()
 	return nil
 }
 
-func (r *Reader) config(name, inbox string, after uint64) api.ConsumerConfig {
-	c := api.ConsumerConfig{
-		Name: name, DeliverSubject: inbox, FilterSubject: r.filter,
-		AckPolicy: api.AckNone, MaxDeliver: 1, ReplayPolicy: api.ReplayInstant,
-		FlowControl: true, Heartbeat: readerHeartbeat, InactiveThreshold: 30 * time.Second,
-		MemoryStorage: true, Replicas: 1,
-		DeliverPolicy: api.DeliverAll,
+// pullRequest is a request for a consumer's next messages.
+type pullRequest struct {
+	Batch    int           `json:"batch"`
+	MaxBytes int           `json:"max_bytes"`
+	Expires  time.Duration `json:"expires"`
+	Beat     time.Duration `json:"idle_heartbeat"`
+}
+
+// pull asks for more when little is under way and there is room; the caller holds the
+// lock.
+func (r *Reader) pull() {
+	room := r.queueBytes < readerAhead || !r.met()
+	if r.run.credit > pullBatch/2 || !room {
+		return
 	}
-	if after > 0 {
-		c.DeliverPolicy, c.OptStartSeq = api.DeliverByStartSequence, after+1
+	body, err := json.Marshal(pullRequest{
+		Batch: pullBatch, MaxBytes: maxPayload + 64<<10, Expires: 10 * time.Second, Beat: readerBeat,
+	})
+	if err != nil {
+		return // it cannot: the request is made of numbers
 	}
-	return c
+	r.run.credit += pullBatch
+	// If it gets lost the server is silent, and silence makes a new consumer.
+	_ = r.nc.PublishRequest(jsm.APISubject(fmt.Sprintf(api.JSApiRequestNextT, r.stream, r.run.name), "", r.domain), r.run.inbox, body)
 }
 
 // arrived takes in one message of a consumer's inbox.
 func (r *Reader) arrived(this *run, m *nats.Msg) {
-	if m.Header != nil && len(m.Data) == 0 && m.Header.Get("Status") == "100" {
-		r.control(this, m)
-		return
-	}
 	d, ok := parseDelivery(m.Reply)
 	r.mu.Lock()
-	if r.run != this || !ok {
-		r.mu.Unlock()
+	defer r.mu.Unlock()
+	if r.run != this {
 		return
 	}
-	this.heard = time.Now()
+	if !ok {
+		r.status(this, m)
+		r.notify(this)
+		return
+	}
 	if d.consumer != this.next {
-		r.run = nil // a gap: start again after the last one
-		r.mu.Unlock()
 		r.abandon(this)
 		return
+	}
+	if this.next%256 == 0 || len(r.queue) == 0 {
+		this.heard = time.Now()
 	}
 	this.next++
+	this.credit--
 	r.last, r.pending = d.seq, d.pending
+	if r.queue == nil {
+		r.queue = make([]Message, 0, min(r.taken+r.taken/8, 1<<16))
+	}
 	r.queue = append(r.queue, Message{Seq: d.seq, Time: d.time, Subject: m.Subject, Header: m.Header, Data: m.Data})
-	r.mu.Unlock()
+	r.queueBytes += r.queue[len(r.queue)-1].size()
+	r.pull()
+	r.notify(this)
+}
+
+// notify wakes Next when its demand is met; within a burst not for each message. The
+// caller holds the lock.
+func (r *Reader) notify(this *run) {
+	if !r.met() {
+		return
+	}
+	// The message at hand still counts as pending.
+	if behind, _, err := this.sub.Pending(); err == nil && behind > 1 && len(r.queue) < r.want.count+burst {
+		return
+	}
 	r.signal()
 }
 
-// control answers flow control, and learns from a heartbeat what should have come.
-func (r *Reader) control(this *run, m *nats.Msg) {
-	r.mu.Lock()
-	if r.run != this {
-		r.mu.Unlock()
-		return
-	}
+// status takes in what the server says of a request: a sign of life, or how much of it
+// will not come. The caller holds the lock.
+func (r *Reader) status(this *run, m *nats.Msg) {
 	this.heard = time.Now()
 	sent, err := strconv.ParseUint(m.Header.Get("Nats-Last-Consumer"), 10, 64)
-	gap := err == nil && sent >= this.next
-	if gap {
-		r.run = nil
+	if err == nil && sent >= this.next {
+		r.abandon(this) // some of what it sent is missing
+		return
 	}
-	r.mu.Unlock()
-	if gap {
+	if m.Header.Get("Status") == "100" {
+		return
+	}
+	left, err := strconv.Atoi(m.Header.Get("Nats-Pending-Messages"))
+	if err != nil { // the consumer is gone, or the server stops
 		r.abandon(this)
 		return
 	}
-	// A publish that fails here costs silence, and silence a new consumer.
-	if m.Reply != "" {
-		_ = r.nc.Publish(m.Reply, nil)
-	} else if stalled := m.Header.Get("Nats-Consumer-Stalled"); stalled != "" {
-		_ = r.nc.Publish(stalled, nil)
-	}
+	this.credit -= left
+	r.pull()
 }
 
+// abandon gives a consumer up; the caller holds the lock. Next makes the next one.
 func (r *Reader) abandon(this *run) {
-	this.stop(r.nc, r.domain, r.stream)
+	r.run = nil
+	r.end(this)
 	r.signal()
 }
 
-// stop ends the consumer's life without waiting for the server, which would end it
-// by itself some time after the interest is gone.
-func (u *run) stop(nc *nats.Conn, domain, stream string) {
-	_ = u.sub.Unsubscribe()
-	_ = nc.Publish(jsm.APISubject(fmt.Sprintf(api.JSApiConsumerDeleteT, stream, u.name), "", domain), nil)
+// end ends the consumer's life without waiting for the server, which would end it by
+// itself some time after nobody asks any more.
+func (r *Reader) end(this *run) {
+	_ = this.sub.Unsubscribe()
+	_ = r.nc.Publish(jsm.APISubject(fmt.Sprintf(api.JSApiConsumerDeleteT, r.stream, this.name), "", r.domain), nil)
 }

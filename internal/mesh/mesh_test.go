@@ -1,20 +1,23 @@
 package mesh
 
 import (
-	"bytes"
 	"context"
+	"fmt"
+	"net/url"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/record"
 )
 
-// a mesh of a hub and two leaves, all of it real.
+// testMesh is a hub and two leaves, all of them real.
 type testMesh struct {
-	hub  *Hub
-	dir  string
-	opts HubOptions
-	a, b *Leaf // domains flights and delays
+	dir string
+	hub *Hub
+	a   *Leaf // domain flights
+	b   *Leaf // domain delays
 }
 
 func startMesh(t testing.TB) *testMesh {
@@ -23,20 +26,13 @@ func startMesh(t testing.TB) *testMesh {
 	m.startHub(t, -1, -1)
 	m.a = startLeaf(t, "flights", m.hub.LeafURL())
 	m.b = startLeaf(t, "delays", m.hub.LeafURL())
-	eventually(t, "leaves join", func() bool { return m.a.Connected() && m.b.Connected() })
-	m.reachable(t)
+	m.joined(t)
+	t.Cleanup(func() {
+		if m.hub != nil {
+			closed(t, m.hub)
+		}
+	})
 	return m
-}
-
-// reachable waits until the leaves' domains answer at the hub.
-func (m *testMesh) reachable(t testing.TB) {
-	t.Helper()
-	for _, domain := range []string{"flights", "delays"} {
-		eventually(t, domain+" answers", func() bool {
-			_, err := State(t.Context(), m.hub.Conn(), domain, "none")
-			return fault.KindOf(err) == fault.NotFound
-		})
-	}
 }
 
 func (m *testMesh) startHub(t testing.TB, client, leaf int) {
@@ -46,11 +42,55 @@ func (m *testMesh) startHub(t testing.TB, client, leaf int) {
 		t.Fatal(err)
 	}
 	m.hub = h
-	t.Cleanup(func() {
-		if m.hub == h {
-			closed(t, h)
+}
+
+// stopHub stops the hub; what it returns starts it again, at the same ports.
+func (m *testMesh) stopHub(t testing.TB) (start func()) {
+	t.Helper()
+	client, leaf := port(t, m.hub.ClientURL()), port(t, m.hub.LeafURL())
+	closed(t, m.hub)
+	m.hub = nil
+	return func() {
+		t.Helper()
+		m.startHub(t, client, leaf)
+		m.joined(t)
+	}
+}
+
+func port(t testing.TB, raw string) int {
+	t.Helper()
+	u, err := url.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.Atoi(u.Port())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// joined waits until each domain answers from each other one.
+func (m *testMesh) joined(t testing.TB) {
+	t.Helper()
+	for _, from := range []*Conn{m.hub.Conn(), m.a.Conn(), m.b.Conn()} {
+		for _, domain := range []string{"hub", "flights", "delays"} {
+			eventually(t, domain+" answers", func() bool {
+				_, err := State(t.Context(), from, domain, "none")
+				return fault.KindOf(err) == fault.NotFound
+			})
 		}
-	})
+	}
+}
+
+func startLeaf(t testing.TB, domain, hub string) *Leaf {
+	t.Helper()
+	l, err := StartLeaf(t.Context(), LeafOptions{Dir: t.TempDir(), Domain: domain, HubLeafURL: hub})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closed(t, l) })
+	return l
 }
 
 func closed(t testing.TB, c interface{ Close(context.Context) error }) {
@@ -60,90 +100,52 @@ func closed(t testing.TB, c interface{ Close(context.Context) error }) {
 	}
 }
 
-func startLeaf(t testing.TB, domain, url string) *Leaf {
-	t.Helper()
-	l, err := StartLeaf(t.Context(), LeafOptions{Dir: t.TempDir(), Domain: domain, HubLeafURL: url})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { closed(t, l) })
-	return l
-}
-
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.After(30 * time.Second)
 	for !ok() {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within 20s", what)
+		select {
+		case <-deadline:
+			t.Fatalf("%s: not within 30s", what)
+		case <-time.After(10 * time.Millisecond):
 		}
-		<-time.After(10 * time.Millisecond)
 	}
 }
 
-func TestSmoke(t *testing.T) {
-	m := startMesh(t)
-	ctx := t.Context()
-	nc := m.a.Conn()
-	if err := EnsureStream(ctx, nc, StreamSpec{Name: "s", Subjects: []string{"d.flights.>"}}); err != nil {
-		t.Fatal(err)
-	}
-	p := NewPublisher(nc, "s")
-	out := make([]Outgoing, 5000)
-	for i := range out {
-		out[i] = Outgoing{Subject: "d.flights.x", Data: []byte("hello"), Header: [][2]string{{"P", "1"}}}
-	}
-	last, err := p.Append(ctx, out)
-	if err != nil || last != 5000 {
-		t.Fatal(last, err)
-	}
-	start := time.Now()
-	last, err = p.Append(ctx, out[:1])
-	t.Log(time.Since(start), last, err)
-	for _, where := range []struct {
-		nc     *Conn
-		domain string
-	}{{nc, ""}, {m.hub.Conn(), "flights"}, {m.b.Conn(), "flights"}} {
-		r, err := NewReader(ctx, where.nc, where.domain, "s", 10, "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		n := 0
-		for n < 4991 {
-			ms, err := r.Next(ctx, 1000, 0, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			n += len(ms)
-		}
-		r.Close()
-	}
-	svc, err := Serve(nc, ServiceSpec{Name: "flights", Version: "1.0.0", Endpoints: map[string]Handler{
-		"echo": func(ctx context.Context, req []byte, send func([]byte) error) ([]byte, error) { return req, nil },
-		"big": func(ctx context.Context, req []byte, send func([]byte) error) ([]byte, error) {
-			for range 32 {
-				if err := send(bytes.Repeat([]byte("x"), 2<<20)); err != nil {
-					return nil, err
-				}
-			}
-			return []byte("end"), nil
-		},
-	}})
+func must(t testing.TB, err error) {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer closed(t, svc)
-	eventually(t, "served", func() bool {
-		_, err := Call(ctx, m.b.Conn(), "mesh.flights.echo", nil)
-		return err == nil
-	})
-	start = time.Now()
-	got, err := Call(ctx, m.b.Conn(), "mesh.flights.echo", []byte("hi"))
-	t.Log(time.Since(start), string(got), err)
-	start = time.Now()
-	got, err = Call(ctx, m.b.Conn(), "mesh.flights.big", []byte("hi"))
-	t.Log(time.Since(start), len(got), err)
-	if err != nil || len(got) != 64<<20+3 {
-		t.Fatal(len(got), err)
+}
+
+func wantKind(t testing.TB, err error, kind fault.Kind) {
+	t.Helper()
+	if err == nil || fault.KindOf(err) != kind {
+		t.Fatalf("error = %v (%v); want kind %v", err, fault.KindOf(err), kind)
 	}
+}
+
+var flightsSpec = StreamSpec{Name: "flights-v1", Subjects: []string{"aviation.flights.flights.v1", "aviation.flights.flights.v1.>"}}
+
+// numbered are messages whose data is their place, from first to last.
+func numbered(first, last int) []Outgoing {
+	var out []Outgoing
+	for i := first; i <= last; i++ {
+		out = append(out, Outgoing{
+			Subject: fmt.Sprintf("aviation.flights.flights.v1.k%d", i%10),
+			Data:    []byte(strconv.Itoa(i)),
+			Header:  [][2]string{{"Meshctl-Position", strconv.Itoa(i)}},
+		})
+	}
+	return out
+}
+
+func appendAll(t testing.TB, nc *Conn, stream string, msgs []Outgoing) record.Seq {
+	t.Helper()
+	p := NewPublisher(nc, stream)
+	defer p.Close()
+	last, err := p.Append(t.Context(), msgs)
+	must(t, err)
+	return last
 }

@@ -13,26 +13,36 @@ import (
 )
 
 const (
-	readerHeartbeat = time.Second
-	readerSilence   = 3 * readerHeartbeat // then the consumer is taken for lost
-	readerRetry     = 200 * time.Millisecond
+	readerAhead = 8 << 20  // bytes read ahead of the caller
+	readerMost  = 64 << 20 // bytes in one answer of Next, about
+
+	readerBeat    = time.Second    // of the server, when there are no messages
+	readerSilence = 3 * readerBeat // then the consumer is taken for lost
+	readerRetry   = 200 * time.Millisecond
 )
 
 // Reader reads a stream's messages in stream order, each exactly once, across
 // reconnects and restarts of either side. Where messages were purged it goes on with
-// the first one there is. One goroutine may use it at a time.
+// the first one there is. It reads ahead, but only so far. One goroutine may use it
+// at a time.
 type Reader struct {
 	nc             *nats.Conn
 	domain, stream string
 	filter         string
 
-	mu      sync.Mutex
-	run     *run      // the consumer of the moment; nil when one has to be made
-	queue   []Message // arrived, not yet handed out
-	last    record.Seq
-	pending uint64        // in the stream behind the queue, when its last message left the server
-	wake    chan struct{} // holds a token when something changed
+	mu         sync.Mutex
+	run        *run // the consumer of the moment; nil when one has to be made
+	queue      []Message
+	queueBytes int
+	taken      int // messages that the last Next took, a guess for the next one
+	last       record.Seq
+	pending    uint64        // in the stream behind the queue, when its last message left the server
+	want       demand        // what Next waits for
+	wake       chan struct{} // holds a token when something changed that Next waits for
 }
+
+// demand is what a Next waits for; the zero value is satisfied by anything.
+type demand struct{ count, bytes int }
 
 // NewReader starts to read the messages after sequence after whose subject matches
 // filter (wildcards allowed, "" any). A stream that does not exist is NotFound, a
@@ -49,15 +59,19 @@ func NewReader(ctx context.Context, nc *nats.Conn, domain, stream string, after 
 }
 
 // Next waits for a message, then for more until it has max of them, or maxBytes, or
-// linger is over (0: what has arrived already). Limits of 0 are none; one message is
-// returned even if it is larger. The messages are the caller's to keep.
+// linger is over (0: what has arrived already). Limits of 0 are none, though an answer
+// never gets much larger than 64 MiB; one message is returned even if it is larger.
+// The messages are the caller's to keep.
 func (r *Reader) Next(ctx context.Context, max int, maxBytes int, linger time.Duration) ([]Message, error) {
-	if err := r.await(ctx, 1, 0); err != nil {
+	if maxBytes <= 0 || maxBytes > readerMost {
+		maxBytes = readerMost
+	}
+	if err := r.await(ctx, demand{count: 1}); err != nil {
 		return nil, err
 	}
 	if linger > 0 {
 		bounded, cancel := context.WithTimeout(ctx, linger)
-		err := r.await(bounded, max, maxBytes)
+		err := r.await(bounded, demand{count: max, bytes: maxBytes})
 		cancel()
 		if err != nil && bounded.Err() == nil {
 			return nil, err
@@ -81,25 +95,26 @@ func (r *Reader) Close() {
 	r.run = nil
 	r.mu.Unlock()
 	if run != nil {
-		run.stop(r.nc, r.domain, r.stream)
+		r.end(run)
 	}
 }
 
-// await returns when enough messages have arrived. It replaces a consumer that is lost.
-func (r *Reader) await(ctx context.Context, enough, enoughBytes int) error {
+// await returns when the demand is met. It replaces a consumer that is lost.
+func (r *Reader) await(ctx context.Context, want demand) error {
 	for {
 		r.mu.Lock()
-		full := r.full(enough, enoughBytes)
-		lost := r.run == nil
+		r.want = want
+		met, lost := r.met(), r.run == nil
 		var deadline time.Time
 		if !lost {
 			deadline = r.run.heard.Add(readerSilence)
+			r.pull()
 		}
 		r.mu.Unlock()
-		switch {
-		case full:
+		if met {
 			return nil
-		case lost:
+		}
+		if lost {
 			if err := r.restart(ctx); err != nil {
 				return fmt.Errorf("read stream %s: %w", r.stream, err)
 			}
@@ -108,31 +123,19 @@ func (r *Reader) await(ctx context.Context, enough, enoughBytes int) error {
 		wait := time.NewTimer(time.Until(deadline))
 		select {
 		case <-r.wake:
-			wait.Stop()
 		case <-wait.C:
 			r.lose()
 		case <-ctx.Done():
 			wait.Stop()
 			return fmt.Errorf("read stream %s: %w", r.stream, ctx.Err())
 		}
+		wait.Stop()
 	}
 }
 
-// full says whether the queue holds enough; the caller holds the lock.
-func (r *Reader) full(enough, enoughBytes int) bool {
-	if enough > 0 && len(r.queue) >= enough {
-		return true
-	}
-	if enoughBytes <= 0 {
-		return false
-	}
-	size := 0
-	for i := range r.queue {
-		if size += r.queue[i].size(); size >= enoughBytes {
-			return true
-		}
-	}
-	return false
+// met says whether the queue holds what Next waits for; the caller holds the lock.
+func (r *Reader) met() bool {
+	return r.want.count > 0 && len(r.queue) >= r.want.count || r.want.bytes > 0 && r.queueBytes >= r.want.bytes
 }
 
 // take cuts the front off the queue.
@@ -143,20 +146,23 @@ func (r *Reader) take(max, maxBytes int) []Message {
 	if max > 0 && n > max {
 		n = max
 	}
-	if maxBytes > 0 {
-		size := 0
-		for i := range n {
-			if size += r.queue[i].size(); size > maxBytes && i > 0 {
-				n = i
-				break
-			}
+	size := 0
+	for i := range n {
+		one := r.queue[i].size()
+		if size+one > maxBytes && i > 0 {
+			n = i
+			break
 		}
+		size += one
 	}
 	out := r.queue[:n:n]
-	if n == len(r.queue) {
-		r.queue = nil
-	} else {
-		r.queue = r.queue[n:]
+	r.taken = n
+	r.queueBytes -= size
+	if r.queue = r.queue[n:]; len(r.queue) == 0 {
+		r.queue = nil // the array is the caller's now
+	}
+	if r.run != nil {
+		r.pull()
 	}
 	return out
 }
@@ -171,7 +177,7 @@ func (r *Reader) lose() {
 	}
 	r.run = nil
 	r.mu.Unlock()
-	run.stop(r.nc, r.domain, r.stream)
+	r.end(run)
 }
 
 // restart makes a new consumer, trying until ctx is done while the other side is away.

@@ -87,3 +87,49 @@ func Purge(ctx context.Context, nc *nats.Conn, domain, stream, subject string, u
 	}
 	return answer.Purged, nil
 }
+
+// DeleteMessage removes one message of a stream of the leaf that nc belongs to.
+func DeleteMessage(ctx context.Context, nc *nats.Conn, stream string, seq record.Seq) error {
+	req := api.JSApiMsgDeleteRequest{Seq: uint64(seq), NoErase: true}
+	_, err := ask[api.JSApiMsgDeleteResponse](ctx, nc, "", fmt.Sprintf(api.JSApiMsgDeleteT, stream), req)
+	if err != nil {
+		return fmt.Errorf("delete message %d of stream %s: %w", seq, stream, err)
+	}
+	return nil
+}
+
+// SeqAt is the first sequence of a stream whose message was stored at or after t; one
+// behind the last when there is none.
+func SeqAt(ctx context.Context, nc *nats.Conn, domain, stream string, t time.Time) (record.Seq, error) {
+	state, err := State(ctx, nc, domain, stream)
+	if err != nil {
+		return 0, err
+	}
+	if state.Msgs == 0 || state.LastTime.Before(t) {
+		return state.Last + 1, nil
+	}
+	// Stored times only grow along a stream, so the place can be halved down to.
+	low, high := state.First, state.Last
+	for low < high {
+		mid := low + (high-low)/2
+		m, err := nextMessage(ctx, nc, domain, stream, mid)
+		if err != nil {
+			return 0, err
+		}
+		if m.Time.Before(t) {
+			low = m.Seq + 1
+		} else {
+			high = mid
+		}
+	}
+	return low, nil
+}
+
+// nextMessage is the first message at or after seq; one must be there.
+func nextMessage(ctx context.Context, nc *nats.Conn, domain, stream string, seq record.Seq) (Message, error) {
+	m, ok, err := directGet(ctx, nc, domain, stream, api.JSApiMsgGetRequest{Seq: uint64(seq), NextFor: ">"})
+	if err == nil && !ok {
+		err = fault.New(fault.NotFound, "", "stream %s has no message from %d on any more", stream, seq)
+	}
+	return m, err
+}

@@ -1,0 +1,145 @@
+package mesh
+
+import (
+	"maps"
+	"testing"
+	"time"
+
+	"github.com/meshctl/meshctl/internal/fault"
+)
+
+func TestEnsureStreamConverges(t *testing.T) {
+	l := startLeaf(t, "flights", "")
+	ctx, nc := t.Context(), l.Conn()
+	spec := flightsSpec
+	spec.MaxAge, spec.Metadata = 24*time.Hour, map[string]string{"product": "flights"}
+	must(t, EnsureStream(ctx, nc, spec))
+	must(t, EnsureStream(ctx, nc, spec))
+	appendAll(t, nc, spec.Name, numbered(1, 100)) // ten a subject
+
+	spec.MaxAge, spec.Metadata = 48*time.Hour, map[string]string{"product": "flights", "version": "2"}
+	spec.Subjects = append(spec.Subjects, "aviation.more")
+	must(t, EnsureStream(ctx, nc, spec))
+	info, err := streamInfo(ctx, nc, "", spec.Name)
+	must(t, err)
+	if info.Config.MaxAge != 48*time.Hour || info.Config.Metadata["version"] != "2" || len(info.Config.Subjects) != 3 {
+		t.Fatalf("config = %+v", info.Config)
+	}
+	if !info.Config.AllowDirect || !info.Config.AllowBatchPublish {
+		t.Fatalf("config lacks direct get or batches: %+v", info.Config)
+	}
+	before := info.Created
+	must(t, EnsureStream(ctx, nc, spec))
+	if info, err = streamInfo(ctx, nc, "", spec.Name); err != nil || !info.Created.Equal(before) || info.State.Msgs != 100 {
+		t.Fatalf("the stream was made anew: %+v, %v", info, err)
+	}
+}
+
+func TestEnsureStreamRefusesToLoseData(t *testing.T) {
+	l := startLeaf(t, "flights", "")
+	ctx, nc := t.Context(), l.Conn()
+	must(t, EnsureStream(ctx, nc, flightsSpec))
+	appendAll(t, nc, flightsSpec.Name, numbered(1, 100))
+	changes := map[string]func(*StreamSpec){
+		"subject":     func(s *StreamSpec) { s.Subjects = []string{"aviation.other"} },
+		"bytes":       func(s *StreamSpec) { s.MaxBytes = 1000 },
+		"per subject": func(s *StreamSpec) { s.MaxMsgsPerSubject = 9 },
+		"age":         func(s *StreamSpec) { s.MaxAge = time.Nanosecond },
+		"mirror":      func(s *StreamSpec) { s.Subjects, s.Mirror = nil, &MirrorSpec{Stream: "x", Domain: "y"} },
+	}
+	for name, change := range changes {
+		t.Run(name, func(t *testing.T) {
+			spec := flightsSpec
+			change(&spec)
+			err := EnsureStream(ctx, nc, spec)
+			wantKind(t, err, fault.Conflict)
+			if s, err := State(ctx, nc, "", spec.Name); err != nil || s.Msgs != 100 {
+				t.Fatalf("state = %+v, %v; want all 100 messages", s, err)
+			}
+		})
+	}
+	spec := flightsSpec
+	spec.MaxMsgsPerSubject = 10 // loses nothing
+	must(t, EnsureStream(ctx, nc, spec))
+	spec.MaxMsgsPerSubject, spec.LoseData = 3, true
+	must(t, EnsureStream(ctx, nc, spec))
+	if s, err := State(ctx, nc, "", spec.Name); err != nil || s.Msgs != 30 {
+		t.Fatalf("state = %+v, %v; want 30 messages", s, err)
+	}
+}
+
+func TestStreamsOfOneSubjectConflict(t *testing.T) {
+	l := startLeaf(t, "flights", "")
+	must(t, EnsureStream(t.Context(), l.Conn(), flightsSpec))
+	other := flightsSpec
+	other.Name = "other"
+	wantKind(t, EnsureStream(t.Context(), l.Conn(), other), fault.Conflict)
+}
+
+func TestPurgeKeepsFromUpTo(t *testing.T) {
+	m := startMesh(t)
+	ctx, nc := t.Context(), m.a.Conn()
+	must(t, EnsureStream(ctx, nc, flightsSpec))
+	appendAll(t, nc, "flights-v1", numbered(1, 100))
+	hub := m.hub.Conn()
+
+	n, err := Purge(ctx, hub, "flights", "flights-v1", "", 51)
+	if err != nil || n != 50 {
+		t.Fatalf("purge below 51 = %d, %v; want 50", n, err)
+	}
+	if s, err := State(ctx, hub, "flights", "flights-v1"); err != nil || s.First != 51 || s.Last != 100 || s.Msgs != 50 {
+		t.Fatalf("state = %+v, %v", s, err)
+	}
+	n, err = Purge(ctx, nc, "", "flights-v1", "aviation.flights.flights.v1.k3", 73)
+	if err != nil || n != 2 { // 53 and 63
+		t.Fatalf("purge of a subject = %d, %v; want 2", n, err)
+	}
+	counts, err := SubjectCounts(ctx, hub, "flights", "flights-v1", "aviation.flights.flights.v1.k3")
+	if want := map[string]uint64{"aviation.flights.flights.v1.k3": 3}; err != nil || !maps.Equal(counts, want) {
+		t.Fatalf("counts = %v, %v; want %v", counts, err, want)
+	}
+	if n, err = Purge(ctx, nc, "", "flights-v1", "", 0); err != nil || n != 48 {
+		t.Fatalf("purge of all = %d, %v; want 48", n, err)
+	}
+	if s, err := State(ctx, nc, "", "flights-v1"); err != nil || s.First != 101 || s.Last != 100 {
+		t.Fatalf("state of the empty stream = %+v, %v", s, err)
+	}
+	_, err = Purge(ctx, nc, "", "none", "", 0)
+	wantKind(t, err, fault.NotFound)
+}
+
+func TestMirrorAcrossLeaves(t *testing.T) {
+	m := startMesh(t)
+	ctx := t.Context()
+	must(t, EnsureStream(ctx, m.a.Conn(), flightsSpec))
+	appendAll(t, m.a.Conn(), "flights-v1", numbered(1, 1000))
+	mirror := StreamSpec{Name: "from-flights-flights-v1", Mirror: &MirrorSpec{Stream: "flights-v1", Domain: "flights"}}
+	must(t, EnsureStream(ctx, m.b.Conn(), mirror))
+	must(t, EnsureStream(ctx, m.b.Conn(), mirror))
+	reaches := func(last int) {
+		t.Helper()
+		eventually(t, "the mirror catches up", func() bool {
+			s, err := State(ctx, m.b.Conn(), "", mirror.Name)
+			must(t, err)
+			return s.Mirror && int(s.Last) == last && int(s.Msgs) == last
+		})
+	}
+	reaches(1000)
+
+	start := m.stopHub(t)
+	appendAll(t, m.a.Conn(), "flights-v1", numbered(1001, 2000))
+	if s, err := State(ctx, m.b.Conn(), "", mirror.Name); err != nil || s.Last != 1000 {
+		t.Fatalf("state without the hub = %+v, %v", s, err)
+	}
+	start()
+	reaches(2000)
+	got := readAll(t, m.b.Conn(), "", mirror.Name, 0, 2000)
+	checkNumbers(t, got, 1)
+}
+
+func TestDeleteStream(t *testing.T) {
+	l := startLeaf(t, "flights", "")
+	must(t, EnsureStream(t.Context(), l.Conn(), flightsSpec))
+	must(t, DeleteStream(t.Context(), l.Conn(), flightsSpec.Name))
+	wantKind(t, DeleteStream(t.Context(), l.Conn(), flightsSpec.Name), fault.NotFound)
+}
