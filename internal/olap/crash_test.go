@@ -157,3 +157,34 @@ func checkFiles(t *testing.T, dir string, table *Table) {
 		t.Fatalf("%s has the files %v; want %v", table.spec.Folder, got, want)
 	}
 }
+
+// startHolder starts a child that has dir open until the test ends.
+func startHolder(t *testing.T, dir string) error {
+	t.Helper()
+	child := exec.Command(os.Args[0], "-test.run=^TestCrashChild$")
+	child.Env = append(os.Environ(), crashDir+"="+dir)
+	out, err := child.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := child.Start(); err != nil {
+		return err
+	}
+	read := make(chan struct{})
+	t.Cleanup(func() {
+		if err := child.Process.Kill(); err != nil {
+			t.Error(err)
+		}
+		<-read
+		_ = child.Wait() // it was killed
+	})
+	in := bufio.NewScanner(out)
+	for in.Scan() && !strings.HasPrefix(in.Text(), "committed") {
+	}
+	go func() {
+		defer close(read)
+		for in.Scan() { // so that the child never blocks
+		}
+	}()
+	return nil
+}
