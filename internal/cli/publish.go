@@ -241,4 +241,3 @@ func (p *progress) done() {
 		fmt.Fprint(p.g.Err, "\r\x1b[K")
 	}
 }
-

@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/meshctl/meshctl/internal/product"
 )
 
 // The groups of commands, as the root's help lists them.
@@ -38,6 +40,21 @@ func commands() []listed {
 	return []listed{
 		{groupMake, newInit},
 		{groupMake, newValidate},
+		{groupMake, newUp},
+		{groupMake, newHub},
+		{groupMake, newRun},
+		{groupMake, newProduct},
+
+		{groupUse, newPublish},
+		{groupUse, newImport},
+		{groupUse, newTail},
+		{groupUse, newGet},
+		{groupUse, newScan},
+		{groupUse, newQuery},
+		{groupUse, newCatalog},
+
+		{groupCare, newDeadletter},
+		{groupCare, newRebuild},
 
 		{groupOther, newSchema},
 		{groupOther, newVersion},
@@ -138,7 +155,7 @@ func flagError(cmd *cobra.Command, err error) error {
 				names = append(names, f.Name)
 			}
 		})
-		if near := nearest(unknown.GetSpecifiedName(), names); near != "" {
+		if near := product.Nearest(unknown.GetSpecifiedName(), names); near != "" {
 			return usageHint("did you mean --"+near+"?", "%s: %w", cmd.CommandPath(), err)
 		}
 	}

@@ -25,9 +25,9 @@ const (
 )
 
 type upOpts struct {
-	Dirs             []string
-	Data             string
-	Port, LeafPort   int
+	Dirs           []string
+	Data           string
+	Port, LeafPort int
 }
 
 const upLong = `Run a hub and products in one process, on this machine's loopback only. Each product is
@@ -127,7 +127,7 @@ const hubExample = `  meshctl hub --data /var/lib/meshctl/hub
 func newHub(g *globals) *cobra.Command {
 	var o hubOpts
 	cmd := &cobra.Command{
-		Use: "hub [flags]", Short: "Run the hub alone", Long: hubLong, Example: hubExample, Args: arguments(""),
+		Use: "hub [flags]", Short: "Run the hub alone", Long: hubLong, Example: hubExample, Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runHub(cmd.Context(), g, o) },
 	}
 	cmd.Flags().StringVar(&o.Data, "data", ".meshctl-hub", "keep the hub's data in this `folder`")

@@ -14,18 +14,19 @@ import (
 
 // Host is one process's surroundings.
 type Host struct {
-	Args   []string            // without the program's name
-	Env    func(string) string // as os.Getenv
-	Dir    string              // the working directory, absolute
-	In     io.Reader
-	Out    io.Writer // data, which scripts may parse
-	Err    io.Writer // everything else
-	InTTY  bool
-	OutTTY bool
-	ErrTTY bool
-	Width  func() int // columns of the terminal behind Out; 80 where there is none
-	Now    func() time.Time
-	Exe    string // path of the running binary, for starting itself again
+	Args    []string            // without the program's name
+	Env     func(string) string // as os.Getenv
+	Environ func() []string     // as os.Environ, for programs that are started
+	Dir     string              // the working directory, absolute
+	In      io.Reader
+	Out     io.Writer // data, which scripts may parse
+	Err     io.Writer // everything else
+	InTTY   bool
+	OutTTY  bool
+	ErrTTY  bool
+	Width   func() int // columns of the terminal behind Out; 80 where there is none
+	Now     func() time.Time
+	Exe     string // path of the running binary, for starting itself again
 }
 
 // Real is the process that runs.
@@ -39,7 +40,7 @@ func Real() (*Host, error) {
 		return nil, err
 	}
 	return &Host{
-		Args: os.Args[1:], Env: os.Getenv, Dir: dir, Exe: exe,
+		Args: os.Args[1:], Env: os.Getenv, Environ: os.Environ, Dir: dir, Exe: exe,
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		InTTY:  term.IsTerminal(int(os.Stdin.Fd())),
 		OutTTY: term.IsTerminal(int(os.Stdout.Fd())),

@@ -79,3 +79,7 @@ const (
 	minWidth = 6
 	padWidth = 400
 )
+
+// Text is s with its control characters made visible, so that what somebody published
+// cannot drive the terminal.
+func Text(s string) string { return plain(s) }

@@ -1,0 +1,230 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/mesh"
+	"github.com/meshctl/meshctl/internal/pipeline"
+	"github.com/meshctl/meshctl/internal/product"
+	"github.com/meshctl/meshctl/internal/record"
+)
+
+// Letter is a dead letter as it is shown.
+type Letter struct {
+	Seq    record.Seq `json:"seq"` // in the dead-letter stream; names the letter
+	Port   string     `json:"port"`
+	Time   time.Time  `json:"time"`
+	Source string     `json:"source"` // the publishing session, "logic", or "log.foreign"
+	Origin string     `json:"origin"` // <stream>:<seq>:<line>
+	Reason string     `json:"reason"`
+	Value  string     `json:"value"` // the original bytes
+}
+
+func asLetter(id product.PortID, m mesh.Message) Letter {
+	return Letter{
+		Seq: m.Seq, Port: id.String(), Time: m.Time,
+		Source: strings.TrimPrefix(m.Subject, id.DeadSubject("")),
+		Origin: m.Header.Get(product.HeaderOrigin), Reason: m.Header.Get(product.HeaderReason),
+		Value: string(m.Data),
+	}
+}
+
+// DeadRequest names dead letters of a port: those with the sequences, or all.
+type DeadRequest struct {
+	Port string       `json:"port"`
+	Seqs []record.Seq `json:"seqs,omitempty"`
+	All  bool         `json:"all,omitempty"`
+}
+
+// DeadAnswer says what became of them.
+type DeadAnswer struct {
+	Count   int          `json:"count"`             // replayed or purged
+	Missing []record.Seq `json:"missing,omitempty"` // no such letter
+}
+
+// Replay publishes the original bytes of dead letters again and removes the letters. A
+// letter whose replay was interrupted is not published twice: its session bears its
+// number, and the inbox takes only the first message of that session.
+func (p *Product) Replay(ctx context.Context, q DeadRequest) (DeadAnswer, error) {
+	var a DeadAnswer
+	pt, err := p.port(q.Port)
+	if err != nil {
+		return a, err
+	}
+	err = p.eachLetter(ctx, pt, q, &a, func(m mesh.Message) error {
+		inbox, err := p.replayInbox(pt, m)
+		if err != nil {
+			return err
+		}
+		subject := inbox.InboxSubject(fmt.Sprintf("%sreplay-%d", pipeline.ImportSession, m.Seq))
+		_, err = mesh.PublishExpect(ctx, p.leaf.Conn(), subject, m.Data, nil, 0)
+		if err != nil && fault.KindOf(err) != fault.Conflict {
+			return err
+		}
+		return p.removeLetter(ctx, m.Seq)
+	})
+	return a, err
+}
+
+// replayInbox is the inbox that a letter goes back to.
+func (p *Product) replayInbox(pt *port, m mesh.Message) (product.PortID, error) {
+	desc := p.descriptor()
+	if desc.Spec.Logic == nil {
+		return pt.id, nil
+	}
+	stream, _, _ := strings.Cut(m.Header.Get(product.HeaderOrigin), ":")
+	for _, in := range desc.Spec.Inputs {
+		if id := desc.ID(in.Name); in.Port == "" && id.InboxStream() == stream {
+			return id, nil
+		}
+	}
+	return product.PortID{}, fault.New(fault.Invalid, "correct the record at its source, or the logic, and purge the letter",
+		"dead letter %d came from %s, which is not an input that takes published records", m.Seq, stream)
+}
+
+// PurgeDead removes dead letters for good.
+func (p *Product) PurgeDead(ctx context.Context, q DeadRequest) (DeadAnswer, error) {
+	var a DeadAnswer
+	pt, err := p.port(q.Port)
+	if err != nil {
+		return a, err
+	}
+	err = p.eachLetter(ctx, pt, q, &a, func(m mesh.Message) error { return p.removeLetter(ctx, m.Seq) })
+	return a, err
+}
+
+func (p *Product) removeLetter(ctx context.Context, seq record.Seq) error {
+	return mesh.DeleteMessage(ctx, p.leaf.Conn(), product.DeadStream, seq)
+}
+
+// eachLetter calls do for each letter that q names. What was there when it began is what counts.
+func (p *Product) eachLetter(ctx context.Context, pt *port, q DeadRequest, a *DeadAnswer, do func(mesh.Message) error) error {
+	if !q.All && len(q.Seqs) == 0 {
+		return fault.New(fault.Invalid, "name letters by number, or use --all", "no dead letter was named")
+	}
+	p.deadMu.Lock()
+	defer p.deadMu.Unlock()
+	for _, source := range []string{pipelineSource, pipeline.LogSource} {
+		if err := pt.deadLog(source).holdFloor(ctx); err != nil {
+			return err
+		}
+	}
+	letters, err := deadLetters(ctx, p.leaf.Conn(), "", pt.id)
+	if err != nil {
+		return err
+	}
+	bySeq := map[record.Seq]mesh.Message{}
+	for _, m := range letters {
+		bySeq[m.Seq] = m
+		if q.All {
+			q.Seqs = append(q.Seqs, m.Seq)
+		}
+	}
+	for _, seq := range q.Seqs {
+		m, ok := bySeq[seq]
+		if !ok {
+			a.Missing = append(a.Missing, seq)
+			continue
+		}
+		if err := do(m); err != nil {
+			return fmt.Errorf("dead letter %d: %w", seq, err)
+		}
+		a.Count++
+	}
+	return nil
+}
+
+// deadLetters are the letters of a port that wait now, oldest first.
+func deadLetters(ctx context.Context, nc *mesh.Conn, domain string, id product.PortID) ([]mesh.Message, error) {
+	last, ok, err := mesh.LastMessage(ctx, nc, domain, product.DeadStream, id.DeadSubject(">"))
+	if err != nil || !ok {
+		return nil, err
+	}
+	r, err := mesh.NewReader(ctx, nc, domain, product.DeadStream, 0, id.DeadSubject(">"))
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	var letters []mesh.Message
+	for {
+		msgs, err := r.Next(ctx, 1000, readBytes, 0)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range msgs {
+			if m.Seq > last.Seq {
+				return letters, nil
+			}
+			letters = append(letters, m)
+		}
+		if len(letters) > 0 && letters[len(letters)-1].Seq == last.Seq {
+			return letters, nil
+		}
+	}
+}
+
+// RebuildRequest names the stores to make again from the log; all ports when Port is "".
+type RebuildRequest struct {
+	Port  string `json:"port,omitempty"`
+	KV    bool   `json:"kv,omitempty"`
+	Table bool   `json:"table,omitempty"`
+	// LoseExpired allows it though the log no longer holds its oldest records.
+	LoseExpired bool `json:"loseExpired,omitempty"`
+}
+
+// RebuildAnswer says which stores were dropped; they fill again in the background.
+type RebuildAnswer struct {
+	Ports   []string `json:"ports"`
+	Records uint64   `json:"records"` // in their logs
+}
+
+// Rebuild drops stores and makes them again from the log, and returns when they hold
+// the log as it was when it began. Meanwhile reads see them fill.
+func (p *Product) Rebuild(ctx context.Context, q RebuildRequest) (RebuildAnswer, error) {
+	a := RebuildAnswer{Ports: []string{}}
+	ports := p.sortedPorts()
+	if q.Port != "" {
+		pt, err := p.port(q.Port)
+		if err != nil {
+			return a, err
+		}
+		ports = []*port{pt}
+	}
+	for _, pt := range ports {
+		state, err := mesh.State(ctx, p.leaf.Conn(), "", pt.id.Stream())
+		if err != nil {
+			return a, err
+		}
+		if state.First > 1 && !pt.out.Retention.Compact && !q.LoseExpired {
+			return a, fault.New(fault.Conflict, "pass --dangerous-lose-expired to rebuild without them",
+				"rebuild %s: its log begins at record %d, so the older records that the stores hold would be lost", pt.id, state.First)
+		}
+		if err := p.rebuildPort(ctx, pt, q); err != nil {
+			return a, fmt.Errorf("rebuild %s: %w", pt.id, err)
+		}
+		if err := pt.progress.AwaitVisible(ctx, state.Last); err != nil {
+			return a, err
+		}
+		a.Ports = append(a.Ports, pt.id.String())
+		a.Records += state.Msgs
+	}
+	return a, nil
+}
+
+func (p *Product) rebuildPort(ctx context.Context, pt *port, q RebuildRequest) error {
+	return pt.pausing(func() error {
+		var errs []error
+		if pt.kv != nil && q.KV {
+			errs = append(errs, pt.kv.Drop(ctx))
+		}
+		if q.Table {
+			errs = append(errs, pt.table.Drop(ctx))
+		}
+		return errors.Join(errs...)
+	})
+}

@@ -1,0 +1,245 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/meshctl/meshctl/internal/catalog"
+	"github.com/meshctl/meshctl/internal/contract"
+	"github.com/meshctl/meshctl/internal/kv"
+	"github.com/meshctl/meshctl/internal/mesh"
+	"github.com/meshctl/meshctl/internal/olap"
+	"github.com/meshctl/meshctl/internal/pipeline"
+	"github.com/meshctl/meshctl/internal/product"
+	"github.com/meshctl/meshctl/internal/record"
+)
+
+// maintainEvery is how often a table is asked whether a roll or compaction is due.
+const maintainEvery = 5 * time.Second
+
+// port is one major version of one output at work: its streams, its stores and the
+// steps between them.
+type port struct {
+	id       product.PortID
+	out      product.Output
+	contract *contract.Contract
+	kv       *kv.Store // nil for a port without key
+	table    *olap.Table
+	version  string // of the contract
+	progress *pipeline.Progress
+	drive    func(context.Context) error // what makes records for the log; may be nil
+	steps    *group                      // nil while stopped
+	faults   faults
+
+	p *Product
+}
+
+// faults is the last error of each step, nil while it runs.
+type faults struct {
+	mu     sync.Mutex
+	byStep map[string]error
+}
+
+func (f *faults) report(step string) func(error) {
+	return func(err error) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.byStep == nil {
+			f.byStep = map[string]error{}
+		}
+		f.byStep[step] = err
+	}
+}
+
+func (f *faults) err() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var errs []error
+	for step, err := range f.byStep {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", step, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// openPort makes the port's streams and opens its stores.
+func (p *Product) openPort(ctx context.Context, id product.PortID, out product.Output, version string) (*port, error) {
+	c, err := contract.New(&out)
+	if err != nil {
+		return nil, err
+	}
+	pt := &port{id: id, out: out, contract: c, progress: pipeline.NewProgress(), p: p}
+	spec, err := logSpec(id, &out, version)
+	if err != nil {
+		return nil, err
+	}
+	if err := mesh.EnsureStream(ctx, p.leaf.Conn(), spec); err != nil {
+		return nil, err
+	}
+	if p.desc.Spec.Logic == nil {
+		if err := mesh.EnsureStream(ctx, p.leaf.Conn(), inboxSpec(id)); err != nil {
+			return nil, err
+		}
+	}
+	if c.Keyed() {
+		pt.kv = p.kv.Store(id.Folder())
+	}
+	pt.table, err = p.tables.Table(ctx, olap.TableSpec{
+		Schema: id.Product, Name: id.Table(), Folder: id.Folder(),
+		Columns: c.Schema(), Key: out.Key, State: out.Type == product.State,
+		SegmentRows: p.desc.Spec.Storage.SegmentRows,
+		SegmentAge:  time.Duration(p.desc.Spec.Storage.SegmentAge),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return pt, nil
+}
+
+// start begins the port's steps. drive makes records for the log; nil where nothing
+// does any more, as for an older major of a product with logic.
+func (pt *port) start(drive func(context.Context) error) {
+	pt.drive = drive
+	pt.steps = newGroup(pt.p.steps.ctx)
+	pt.step("materialise", pt.materialiser(pt.stores()).Run)
+	pt.step("maintain", maintain(pt.table))
+	if drive != nil {
+		pt.step("write", drive)
+	}
+}
+
+func (pt *port) stop() {
+	if pt.steps != nil {
+		pt.steps.stop()
+		pt.steps = nil
+	}
+}
+
+// pausing does something while no step of the port runs.
+func (pt *port) pausing(do func() error) error {
+	pt.p.mu.Lock()
+	defer pt.p.mu.Unlock()
+	pt.stop()
+	pt.progress.Restart()
+	err := do()
+	pt.start(pt.drive)
+	return err
+}
+
+func (pt *port) step(name string, run func(context.Context) error) {
+	log := pt.logger()
+	report := pt.faults.report(name)
+	pt.steps.run(func(ctx context.Context) { pipeline.Supervise(ctx, log, name, report, run) })
+}
+
+func (pt *port) logger() *slog.Logger { return pt.p.log.With("port", pt.id.String()) }
+
+func (pt *port) stores() []pipeline.Store {
+	stores := []pipeline.Store{pt.table}
+	if pt.kv != nil {
+		stores = append(stores, pt.kv)
+	}
+	return stores
+}
+
+func (pt *port) materialiser(stores []pipeline.Store) *pipeline.Materialiser {
+	nc := pt.p.leaf.Conn()
+	return &pipeline.Materialiser{
+		Port: pt.id, Contract: pt.contract, Stores: stores,
+		Source:   openSource(nc, pt.id.Stream()),
+		Dead:     pt.deadLog(pipeline.LogSource),
+		Progress: pt.progress, Logger: pt.logger(),
+	}
+}
+
+// maintain rolls and compacts a table when it is due.
+func maintain(t *olap.Table) func(context.Context) error {
+	return func(ctx context.Context) error {
+		tick := time.NewTicker(maintainEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case now := <-tick.C:
+				if err := t.Maintain(ctx, now); err != nil {
+					return err
+				}
+			}
+		}
+	}
+}
+
+// pipelineSource matches the sources of the letters that the door or the logic writes.
+const pipelineSource = "*"
+
+// deadLog is the port's part of the product's dead letters, from one kind of source.
+func (pt *port) deadLog(source string) *appendLog {
+	l := newLog(pt.p.leaf.Conn(), product.DeadStream, pt.id.DeadSubject(source))
+	name := pt.id.Folder() + ".dead"
+	if source == pipeline.LogSource {
+		name += "-foreign"
+	}
+	l.floor = pipeline.Checkpoint{Path: pt.p.data.sub("logic", name)}
+	return l
+}
+
+// door is the step of a port that takes published records as they are.
+func (pt *port) door() *pipeline.Door {
+	nc := pt.p.leaf.Conn()
+	return &pipeline.Door{
+		Port: pt.id, Contract: pt.contract,
+		Inbox:      openSource(nc, pt.id.InboxStream()),
+		Log:        newLog(nc, pt.id.Stream(), ""),
+		Dead:       pt.deadLog(pipelineSource),
+		Checkpoint: pipeline.Checkpoint{Path: pt.p.data.sub("logic", pt.id.Folder()+".position")},
+		Progress:   pt.progress,
+		Trim:       trimInbox(nc, pt.id.InboxStream()),
+	}
+}
+
+func (pt *port) emitter() pipeline.Emitter {
+	nc := pt.p.leaf.Conn()
+	return pipeline.Emitter{
+		Port: pt.id, Contract: pt.contract,
+		Log:      newLog(nc, pt.id.Stream(), ""),
+		Dead:     pt.deadLog(pipelineSource),
+		Outbox:   pipeline.Outbox{Path: pt.p.data.sub("logic", pt.id.Folder()+".outbox")},
+		Progress: pt.progress,
+	}
+}
+
+// watermark is the last record that every store of the port holds.
+func (pt *port) watermark(ctx context.Context) (record.Watermark, error) {
+	return pt.table.Watermark(ctx)
+}
+
+// entry is the port as the catalog shows it.
+func (pt *port) entry(ctx context.Context) (catalog.Port, error) {
+	nc := pt.p.leaf.Conn()
+	e := catalog.Port{
+		Address: pt.id.String(), Stream: pt.id.Stream(), Table: pt.id.Product + "." + pt.id.Table(),
+		Output: pt.out, Major: pt.id.Major, Visible: pt.progress.State().Visible,
+	}
+	state, err := mesh.State(ctx, nc, "", pt.id.Stream())
+	if err != nil {
+		return e, err
+	}
+	e.Records, e.Last, e.LastTime = state.Msgs, state.Last, state.LastTime
+	dead, err := mesh.SubjectCounts(ctx, nc, "", product.DeadStream, pt.id.DeadSubject(">"))
+	if err != nil {
+		return e, err
+	}
+	for _, n := range dead {
+		e.Dead += n
+	}
+	if err := pt.faults.err(); err != nil {
+		e.Error = err.Error()
+	}
+	return e, nil
+}

@@ -1,0 +1,206 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/mesh"
+	"github.com/meshctl/meshctl/internal/pipeline"
+	"github.com/meshctl/meshctl/internal/product"
+	"github.com/meshctl/meshctl/internal/record"
+)
+
+// Sent says what became of published records.
+type Sent struct {
+	Port     string `json:"port"`
+	Sent     uint64 `json:"sent"`     // of this session, earlier tries of the same import included
+	Accepted uint64 `json:"accepted"` // of those
+	Dead     uint64 `json:"dead"`     // of those
+	Skipped  uint64 `json:"skipped"`  // were there already from an earlier try
+	Visible  bool   `json:"visible"`  // in get and SQL
+}
+
+// PublishOptions say how records are published.
+type PublishOptions struct {
+	NoWait   bool              // do not wait until they are visible
+	Progress func(rows uint64) // is told now and then how many rows are stored
+}
+
+// A message of the inbox holds at most so many rows and about so many bytes.
+const (
+	sessionRows  = 1000
+	sessionBytes = 256 << 10
+	// the longest record that can be published: a message of the log must hold it.
+	maxRecord = 4 << 20
+)
+
+// Lines gives the records to publish, each one a JSON object on one line, until
+// io.EOF. What it returns is used until the next call only.
+type Lines func() ([]byte, error)
+
+// session publishes rows to one subject of an inbox. Each message tells how many rows
+// the session has sent, and is stored only if the one before it is the last there, so
+// a session that stopped anywhere resumes exactly and two at one time exclude each other.
+type session struct {
+	nc      *mesh.Conn
+	id      product.PortID
+	token   string
+	rows    uint64     // stored
+	last    record.Seq // of the last message, 0 before the first
+	pending bytes.Buffer
+	n       int // rows in pending
+}
+
+// Publish sends records to a port, or to an input that takes published records.
+func (c *Client) Publish(ctx context.Context, address string, next Lines, o PublishOptions) (Sent, error) {
+	id, into, err := c.inbox(ctx, address)
+	if err != nil {
+		return Sent{}, err
+	}
+	s := &session{nc: c.nc, id: id, token: "publish-" + rand.Text()}
+	return c.send(ctx, s, into, next, 0, o)
+}
+
+// inbox finds where an address is published to: id names the inbox and into the port
+// that its records end up in.
+func (c *Client) inbox(ctx context.Context, address string) (id, into product.PortID, err error) {
+	all, err := c.Catalog(ctx)
+	if err != nil {
+		return id, into, err
+	}
+	want, err := product.ParsePort(address)
+	if err != nil {
+		return id, into, fault.New(fault.Invalid, "", "%w", err)
+	}
+	if e := all.Product(want.Product); e != nil && e.Product.Spec.Logic != nil {
+		p := &e.Product
+		for _, in := range p.Spec.Inputs {
+			if in.Port == "" && (in.Name == want.Port || len(p.Spec.Inputs) == 1) {
+				return p.ID(in.Name), p.ID(p.Spec.Outputs[0].Name), nil
+			}
+		}
+		return id, into, fault.New(fault.Invalid, "publish to the ports that it reads",
+			"%s is made by the logic of product %s, and it has no input %q that takes published records", address, want.Product, want.Port)
+	}
+	e, p, err := all.Port(address)
+	if err != nil {
+		return id, into, err
+	}
+	return e.ID(p), e.ID(p), nil
+}
+
+func (c *Client) send(ctx context.Context, s *session, into product.PortID, next Lines, skipped uint64, o PublishOptions) (Sent, error) {
+	sent := Sent{Port: into.String(), Skipped: skipped}
+	for {
+		line, err := next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return sent, errors.Join(err, s.flush(ctx))
+		}
+		if err := s.add(ctx, line); err != nil {
+			return sent, err
+		}
+		if o.Progress != nil && s.n == 0 {
+			o.Progress(s.rows)
+		}
+	}
+	if err := s.flush(ctx); err != nil {
+		return sent, err
+	}
+	sent.Sent = s.rows
+	if o.NoWait {
+		return sent, nil
+	}
+	a, err := call[awaitAnswer](ctx, c, s.id.Product, "await", awaitRequest{
+		Port: name(into), Input: s.id.Port, Seq: s.last, Session: s.token,
+	})
+	if err != nil {
+		return sent, fmt.Errorf("wait until %d records of %s are visible: %w", sent.Sent, into, err)
+	}
+	sent.Dead, sent.Visible = a.Dead, true
+	sent.Accepted = sent.Sent - min(a.Dead, sent.Sent)
+	return sent, nil
+}
+
+func (s *session) add(ctx context.Context, line []byte) error {
+	if len(line) > maxRecord {
+		return fault.New(fault.Invalid, "store large content elsewhere and publish a reference to it",
+			"record %d has %d bytes; a record can have %d", s.rows+uint64(s.n)+1, len(line), maxRecord)
+	}
+	if s.n > 0 && s.pending.Len()+len(line) > sessionBytes {
+		if err := s.flush(ctx); err != nil {
+			return err
+		}
+	}
+	s.pending.Write(line)
+	s.pending.WriteByte('\n')
+	if s.n++; s.n >= sessionRows {
+		return s.flush(ctx)
+	}
+	return nil
+}
+
+func (s *session) flush(ctx context.Context) error {
+	if s.n == 0 {
+		return nil
+	}
+	rows := s.rows + uint64(s.n)
+	seq, err := mesh.PublishExpect(ctx, s.nc, s.id.InboxSubject(s.token), s.pending.Bytes(),
+		map[string]string{product.HeaderRows: strconv.FormatUint(rows, 10)}, uint64(s.last))
+	if err != nil {
+		return fmt.Errorf("publish to %s after %d records: %w", s.id, s.rows, err)
+	}
+	s.rows, s.last, s.n = rows, seq, 0
+	s.pending.Reset()
+	return nil
+}
+
+// resume takes up an import where an earlier try of it stopped.
+func (s *session) resume(ctx context.Context) error {
+	m, ok, err := mesh.LastMessage(ctx, s.nc, s.id.Product, s.id.InboxStream(), s.id.InboxSubject(s.token))
+	if err != nil || !ok {
+		return err
+	}
+	s.last = m.Seq
+	s.rows, err = strconv.ParseUint(m.Header.Get(product.HeaderRows), 10, 64)
+	if err != nil {
+		return fmt.Errorf("read how far the import came: %w", err)
+	}
+	return nil
+}
+
+// importToken is the session of importing content with that digest: the same content
+// into the same port is the same import.
+func importToken(digest []byte) string {
+	return pipeline.ImportSession + hex.EncodeToString(digest[:16])
+}
+
+// digestOf is the digest of a file's content and of how it is read.
+func digestOf(content io.Reader, how string) ([]byte, error) {
+	h := sha256.New()
+	if _, err := io.Copy(h, content); err != nil {
+		return nil, err
+	}
+	h.Write([]byte("\x00" + how))
+	return h.Sum(nil), nil
+}
+
+// DeleteLine is the record that deletes a key, as a person writes it, when it is published.
+func DeleteLine(key string) []byte {
+	line, err := json.Marshal(map[string]string{"$delete": key})
+	if err != nil { // a string always marshals
+		panic(err)
+	}
+	return line
+}

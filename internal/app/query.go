@@ -1,0 +1,293 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/meshctl/meshctl/internal/catalog"
+	"github.com/meshctl/meshctl/internal/mesh"
+	"github.com/meshctl/meshctl/internal/olap"
+	"github.com/meshctl/meshctl/internal/product"
+	"github.com/meshctl/meshctl/internal/record"
+	"github.com/meshctl/meshctl/internal/serve"
+)
+
+// Answer is a query's rows, batch by batch. It must be closed.
+type Answer struct {
+	schema *arrow.Schema
+	next   func(ctx context.Context) (arrow.RecordBatch, error) // io.EOF at the end
+	finish func() (serve.QueryAnswer, error)                    // after the end
+	close  func() error
+	began  time.Time
+}
+
+// Schema is the answer's columns.
+func (a *Answer) Schema() *arrow.Schema { return a.schema }
+
+// Next is the next batch, which the caller releases; io.EOF at the end.
+func (a *Answer) Next(ctx context.Context) (arrow.RecordBatch, error) { return a.next(ctx) }
+
+// Finish says, after Next gave io.EOF, as of when the answer holds.
+func (a *Answer) Finish() (serve.QueryAnswer, error) {
+	f, err := a.finish()
+	f.Millis = float64(time.Since(a.began).Microseconds()) / 1000
+	return f, err
+}
+
+// Close ends the answer, finished or not; the owners stop working on it.
+func (a *Answer) Close() error { return a.close() }
+
+// Query runs one SELECT over the mesh. One that reads a single product is answered by
+// that product; for several, the tables that it names are fetched and joined here.
+func (c *Client) Query(ctx context.Context, r serve.QueryRequest) (_ *Answer, err error) {
+	began := time.Now()
+	here, err := olap.OpenMemory(ctx, olap.Options{TempDir: os.TempDir()})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, here.Close())
+		}
+	}()
+	refs, err := here.TablesIn(ctx, r.SQL)
+	if err != nil {
+		return nil, err
+	}
+	tables, err := c.route(ctx, refs)
+	if err != nil {
+		return nil, err
+	}
+	var a *Answer
+	if owner := soleOwner(tables); owner != "" {
+		a, err = c.queryProduct(ctx, owner, r)
+	} else {
+		a, err = c.queryHere(ctx, here, tables, r)
+	}
+	if err != nil {
+		return nil, err
+	}
+	answered := a.close
+	a.close = func() error { return errors.Join(answered(), here.Close()) }
+	a.began = began
+	return a, nil
+}
+
+// QueryToParquet writes a query's answer to a Parquet file, which is there whole or not at all.
+func (c *Client) QueryToParquet(ctx context.Context, r serve.QueryRequest, path string) (f serve.QueryAnswer, err error) {
+	a, err := c.Query(ctx, r)
+	if err != nil {
+		return f, err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	if err := olap.WriteParquet(ctx, path, a); err != nil {
+		return f, err
+	}
+	return a.Finish()
+}
+
+// routed is a table of a statement and the port that it means.
+type routed struct {
+	ref olap.TableRef
+	id  product.PortID
+}
+
+// route finds the port that each table of a statement means. A lone name is the port
+// that a product of that name has.
+func (c *Client) route(ctx context.Context, refs []olap.TableRef) ([]routed, error) {
+	if len(refs) == 0 {
+		return nil, nil
+	}
+	all, err := c.Catalog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var tables []routed
+	var missing []error
+	for _, ref := range refs {
+		e, p, err := findTable(all, ref)
+		if err != nil {
+			missing = append(missing, err)
+			continue
+		}
+		tables = append(tables, routed{ref, e.ID(p)})
+	}
+	return tables, errors.Join(missing...)
+}
+
+// soleOwner is the product that has all the tables under the names that the statement
+// uses, "" when there is none.
+func soleOwner(tables []routed) string {
+	owner := ""
+	for i, t := range tables {
+		if i > 0 && t.id.Product != owner || t.ref.Name != t.id.Table() {
+			return ""
+		}
+		owner = t.id.Product
+	}
+	return owner
+}
+
+// findTable looks a table up by its SQL name: schema.table, or a lone name.
+func findTable(all catalog.Catalog, ref olap.TableRef) (*catalog.Entry, *catalog.Port, error) {
+	if ref.Schema == "" {
+		return all.Port(ref.Name)
+	}
+	if e := all.Product(ref.Schema); e != nil {
+		for i := range e.Ports {
+			if id := e.ID(&e.Ports[i]); id.Table() == ref.Name {
+				return e, &e.Ports[i], nil
+			}
+		}
+	}
+	return all.Port(ref.Schema + "." + ref.Name)
+}
+
+// queryProduct has one product answer.
+func (c *Client) queryProduct(ctx context.Context, name string, r serve.QueryRequest) (*Answer, error) {
+	stream, err := c.openQuery(ctx, name, r)
+	if err != nil {
+		return nil, err
+	}
+	return &Answer{
+		schema: stream.reader.Schema(), next: stream.next, finish: stream.finish,
+		close: func() error { stream.close(); return nil },
+	}, nil
+}
+
+// productStream is an answer on its way from a product.
+type productStream struct {
+	reader *ipc.Reader
+	pipe   *io.PipeReader
+	cancel context.CancelFunc
+	done   chan struct{}
+	final  []byte
+	err    error
+}
+
+func (c *Client) openQuery(ctx context.Context, name string, r serve.QueryRequest) (*productStream, error) {
+	req, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	pr, pw := io.Pipe()
+	s := &productStream{pipe: pr, cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(s.done)
+		s.final, s.err = mesh.CallStream(ctx, c.nc, product.ServiceSubject(name, "query"), req, func(chunk []byte) error {
+			_, err := pw.Write(chunk)
+			return err
+		})
+		pw.CloseWithError(s.err) // nil is io.EOF
+	}()
+	s.reader, err = ipc.NewReader(pr, ipc.WithAllocator(memory.DefaultAllocator), ipc.WithDelayReadSchema(false))
+	if err != nil {
+		s.close()
+		if s.err != nil {
+			err = s.err
+		}
+		return nil, fmt.Errorf("query product %s: %w", name, err)
+	}
+	return s, nil
+}
+
+func (s *productStream) next(context.Context) (arrow.RecordBatch, error) {
+	if s.reader.Next() {
+		b := s.reader.RecordBatch()
+		b.Retain()
+		return b, nil
+	}
+	err := s.reader.Err()
+	<-s.done
+	if s.err != nil {
+		err = s.err
+	}
+	if err == nil {
+		err = io.EOF
+	}
+	return nil, err
+}
+
+func (s *productStream) finish() (serve.QueryAnswer, error) {
+	var a serve.QueryAnswer
+	<-s.done
+	if s.err != nil {
+		return a, s.err
+	}
+	return a, json.Unmarshal(s.final, &a)
+}
+
+// close ends the stream wherever it is and waits for it.
+func (s *productStream) close() {
+	s.cancel()
+	s.pipe.CloseWithError(context.Canceled)
+	<-s.done
+	if s.reader != nil {
+		s.reader.Release()
+		s.reader = nil
+	}
+}
+
+// queryHere fetches the tables and runs the statement over them in this process.
+func (c *Client) queryHere(ctx context.Context, here *olap.DB, tables []routed, r serve.QueryRequest) (*Answer, error) {
+	marks := map[string]record.Watermark{}
+	for _, t := range tables {
+		if err := c.fetch(ctx, here, t, marks); err != nil {
+			return nil, fmt.Errorf("fetch %s: %w", t.id, err)
+		}
+	}
+	rows, err := here.Query(ctx, olap.Query{SQL: r.SQL, Named: r.Args, MaxRows: r.Limit})
+	if err != nil {
+		return nil, err
+	}
+	var f serve.QueryAnswer
+	return &Answer{
+		schema: rows.Schema(),
+		next: func(ctx context.Context) (arrow.RecordBatch, error) {
+			b, err := rows.Next(ctx)
+			if err == nil {
+				f.Rows += b.NumRows()
+			}
+			return b, err
+		},
+		finish: func() (serve.QueryAnswer, error) {
+			f.More, f.Watermarks = rows.Truncated(), marks
+			return f, nil
+		},
+		close: rows.Close,
+	}, nil
+}
+
+// fetch loads a port's rows into a table of the same name here.
+func (c *Client) fetch(ctx context.Context, here *olap.DB, t routed, marks map[string]record.Watermark) error {
+	sql := "SELECT * FROM " + olap.TableRef{Schema: t.id.Product, Name: t.id.Table()}.SQL()
+	stream, err := c.openQuery(ctx, t.id.Product, serve.QueryRequest{SQL: sql})
+	if err != nil {
+		return err
+	}
+	defer stream.close()
+	schema := t.ref.Schema
+	if schema == "" {
+		schema = t.id.Product
+	}
+	if err := here.Load(ctx, schema, t.ref.Name, stream.reader.Schema(), stream.next); err != nil {
+		return err
+	}
+	a, err := stream.finish()
+	if err != nil {
+		return err
+	}
+	maps.Copy(marks, a.Watermarks)
+	return nil
+}

@@ -1,0 +1,148 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/kv"
+	"github.com/meshctl/meshctl/internal/olap"
+	"github.com/meshctl/meshctl/internal/record"
+	"github.com/meshctl/meshctl/internal/serve"
+)
+
+// queryLimit is how long a product works on one query.
+const queryLimit = 5 * time.Minute
+
+func (pt *port) keyed() (*kv.Store, error) {
+	if pt.kv == nil {
+		return nil, fault.New(fault.Invalid, "declare a key in its descriptor, or use meshctl query",
+			"port %s has no key, so records cannot be got by key", pt.id)
+	}
+	return pt.kv, nil
+}
+
+// Get is the latest record of each key.
+func (p *Product) Get(ctx context.Context, r serve.GetRequest) (serve.GetAnswer, error) {
+	a := serve.GetAnswer{Records: []serve.Record{}, Missing: []string{}}
+	pt, err := p.port(r.Port)
+	if err != nil {
+		return a, err
+	}
+	store, err := pt.keyed()
+	if err != nil {
+		return a, err
+	}
+	for _, text := range r.Keys {
+		key, err := pt.contract.ParseKey(text)
+		if err != nil {
+			return a, fault.New(fault.Invalid, "", "key %q of %s: %w", text, pt.id, err)
+		}
+		rec, ok, err := store.Get(ctx, key)
+		if err != nil {
+			return a, err
+		}
+		if !ok {
+			a.Missing = append(a.Missing, text)
+			continue
+		}
+		a.Records = append(a.Records, answer(rec))
+	}
+	a.Watermark.Seq, err = store.Position(ctx)
+	return a, err
+}
+
+func answer(r record.Record) serve.Record {
+	return serve.Record{Key: r.Key.String(), Seq: r.Seq, Time: r.Time, Value: r.Value}
+}
+
+// Scan gives the latest records of a range of keys to emit, in key order.
+func (p *Product) Scan(ctx context.Context, r serve.ScanRequest, emit func(serve.Record) error) (serve.ScanAnswer, error) {
+	var a serve.ScanAnswer
+	pt, err := p.port(r.Port)
+	if err != nil {
+		return a, err
+	}
+	store, err := pt.keyed()
+	if err != nil {
+		return a, err
+	}
+	keys, err := pt.keyRange(r)
+	if err != nil {
+		return a, err
+	}
+	if a.Watermark.Seq, err = store.Position(ctx); err != nil {
+		return a, err
+	}
+	err = store.Scan(ctx, keys, func(rec record.Record) error {
+		if r.Limit > 0 && a.Count == r.Limit {
+			a.More = true
+			return io.EOF
+		}
+		a.Count++
+		return emit(answer(rec))
+	})
+	if errors.Is(err, io.EOF) && a.More {
+		err = nil
+	}
+	return a, err
+}
+
+func (pt *port) keyRange(r serve.ScanRequest) (kv.Range, error) {
+	keys := kv.Range{Reverse: r.Reverse}
+	for _, part := range []struct {
+		text string
+		into *record.Key
+	}{{r.From, &keys.From}, {r.To, &keys.To}, {r.Prefix, &keys.Prefix}} {
+		if part.text == "" {
+			continue
+		}
+		key, err := pt.contract.ParsePrefix(part.text)
+		if err != nil {
+			return keys, fault.New(fault.Invalid, "", "key %q of %s: %w", part.text, pt.id, err)
+		}
+		*part.into = key
+	}
+	return keys, nil
+}
+
+// Query runs one SELECT over the product's tables.
+func (p *Product) Query(ctx context.Context, r serve.QueryRequest, schema func(*arrow.Schema) error, emit func(arrow.RecordBatch) error) (serve.QueryAnswer, error) {
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, queryLimit)
+	defer cancel()
+	var a serve.QueryAnswer
+	rows, err := p.tables.Query(ctx, olap.Query{SQL: r.SQL, Named: r.Args, MaxRows: r.Limit})
+	if err != nil {
+		return a, err
+	}
+	err = func() error {
+		if err := schema(rows.Schema()); err != nil {
+			return err
+		}
+		for {
+			batch, err := rows.Next(ctx)
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			a.Rows += batch.NumRows()
+			err = emit(batch)
+			batch.Release()
+			if err != nil {
+				return err
+			}
+		}
+	}()
+	a.More, a.Watermarks = rows.Truncated(), rows.Watermarks()
+	a.Millis = float64(time.Since(began).Microseconds()) / 1000
+	err = errors.Join(err, rows.Close())
+	p.log.Info("query", "sql", r.SQL, "rows", a.Rows, "ms", a.Millis, "error", err)
+	return a, err
+}

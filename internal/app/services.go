@@ -1,0 +1,185 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+
+	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/mesh"
+	"github.com/meshctl/meshctl/internal/product"
+	"github.com/meshctl/meshctl/internal/record"
+	"github.com/meshctl/meshctl/internal/serve"
+)
+
+// chunkSize is about how many bytes one piece of a long answer has.
+const chunkSize = 256 << 10
+
+// awaitRequest asks to wait until what was published to an input up to Seq is visible.
+type awaitRequest struct {
+	Port    string     `json:"port"` // where it becomes visible; "" for the only one
+	Input   string     `json:"input"`
+	Seq     record.Seq `json:"seq"`
+	Session string     `json:"session"` // whose dead letters to count
+}
+
+type awaitAnswer struct {
+	Dead uint64 `json:"dead"` // letters of the session that wait
+}
+
+// startServing answers over NATS and HTTP.
+func (p *Product) startServing(ctx context.Context) error {
+	desc := p.descriptor()
+	var err error
+	p.service, err = mesh.Serve(p.leaf.Conn(), mesh.ServiceSpec{
+		Name: desc.Metadata.Name, Version: desc.Metadata.Version, Description: desc.Metadata.Description,
+		Endpoints: map[string]mesh.Handler{
+			"get": p.serveGet, "scan": p.serveScan, "query": p.serveQuery,
+			"await": answerJSON(p.await), "entry": answerJSON(p.entryCall),
+			"replay": answerJSON(p.Replay), "purge": answerJSON(p.PurgeDead), "rebuild": answerJSON(p.Rebuild),
+			"ping": func(context.Context, []byte, func([]byte) error) ([]byte, error) { return nil, nil },
+		},
+	})
+	if err != nil || p.o.HTTP == "" {
+		return err
+	}
+	p.http, err = serve.Listen(ctx, p.o.HTTP, serve.NewHandler(p, serve.Options{
+		Logger: p.log, Version: p.o.Version, LoopbackOnly: serve.IsLoopback(p.o.HTTP),
+		Ready: func(context.Context) error { return p.Ready() },
+	}))
+	return err
+}
+
+// answerJSON is a handler that takes and gives one JSON value.
+func answerJSON[Q, A any](f func(context.Context, Q) (A, error)) mesh.Handler {
+	return func(ctx context.Context, req []byte, _ func([]byte) error) ([]byte, error) {
+		q, err := decodeRequest[Q](req)
+		if err != nil {
+			return nil, err
+		}
+		a, err := f(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(a)
+	}
+}
+
+func decodeRequest[Q any](req []byte) (Q, error) {
+	var q Q
+	if err := json.Unmarshal(req, &q); err != nil {
+		return q, fault.New(fault.Invalid, "send the request as JSON", "read the request: %w", err)
+	}
+	return q, nil
+}
+
+func (p *Product) entryCall(ctx context.Context, _ struct{}) (any, error) { return p.Entry(ctx) }
+
+func (p *Product) serveGet(ctx context.Context, req []byte, _ func([]byte) error) ([]byte, error) {
+	q, err := decodeRequest[serve.GetRequest](req)
+	if err != nil {
+		return nil, err
+	}
+	a, err := p.Get(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(a)
+}
+
+// serveScan answers with records as NDJSON, in pieces, and the ScanAnswer at last.
+func (p *Product) serveScan(ctx context.Context, req []byte, send func([]byte) error) ([]byte, error) {
+	q, err := decodeRequest[serve.ScanRequest](req)
+	if err != nil {
+		return nil, err
+	}
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	a, err := p.Scan(ctx, q, func(r serve.Record) error {
+		if err := enc.Encode(r); err != nil {
+			return err
+		}
+		return sendFull(&buf, send)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if buf.Len() > 0 {
+		if err := send(buf.Bytes()); err != nil {
+			return nil, err
+		}
+	}
+	return json.Marshal(a)
+}
+
+// serveQuery answers with an Arrow IPC stream, in pieces, and the QueryAnswer at last.
+func (p *Product) serveQuery(ctx context.Context, req []byte, send func([]byte) error) ([]byte, error) {
+	q, err := decodeRequest[serve.QueryRequest](req)
+	if err != nil {
+		return nil, err
+	}
+	var buf bytes.Buffer
+	var w *ipc.Writer
+	a, err := p.Query(ctx, q, func(s *arrow.Schema) error {
+		w = ipc.NewWriter(&buf, ipc.WithSchema(s))
+		return nil
+	}, func(b arrow.RecordBatch) error {
+		if err := w.Write(b); err != nil {
+			return err
+		}
+		return sendFull(&buf, send)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	if err := send(buf.Bytes()); err != nil {
+		return nil, err
+	}
+	return json.Marshal(a)
+}
+
+// sendFull sends what is in buf once it is worth a message.
+func sendFull(buf *bytes.Buffer, send func([]byte) error) error {
+	for buf.Len() >= chunkSize {
+		if err := send(bytes.Clone(buf.Next(chunkSize))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// await waits until everything published to an input up to a sequence is visible.
+func (p *Product) await(ctx context.Context, q awaitRequest) (awaitAnswer, error) {
+	pt, err := p.port(q.Port)
+	if err != nil {
+		return awaitAnswer{}, err
+	}
+	if err := pt.progress.Await(ctx, q.Input, q.Seq); err != nil {
+		return awaitAnswer{}, err
+	}
+	counts, err := mesh.SubjectCounts(ctx, p.leaf.Conn(), "", product.DeadStream, pt.id.DeadSubject(q.Session))
+	if err != nil {
+		return awaitAnswer{}, err
+	}
+	var a awaitAnswer
+	for _, n := range counts {
+		a.Dead += n
+	}
+	return a, nil
+}
+
+// Ready says why the product does not work, nil when it does.
+func (p *Product) Ready() error {
+	for _, pt := range p.sortedPorts() {
+		if err := pt.faults.err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,167 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/meshctl/meshctl/internal/mesh"
+	"github.com/meshctl/meshctl/internal/pipeline"
+	"github.com/meshctl/meshctl/internal/product"
+	"github.com/meshctl/meshctl/internal/record"
+)
+
+// readBytes bounds what one read of a stream takes.
+const readBytes = 16 << 20
+
+// source reads a stream of this leaf for the pipeline.
+type source struct{ reader *mesh.Reader }
+
+// openSource opens a stream of the leaf that nc belongs to.
+func openSource(nc *mesh.Conn, stream string) pipeline.OpenSource {
+	return func(ctx context.Context, after record.Seq) (pipeline.Source, error) {
+		r, err := mesh.NewReader(ctx, nc, "", stream, after, "")
+		if err != nil {
+			return nil, err
+		}
+		return source{r}, nil
+	}
+}
+
+func (s source) Next(ctx context.Context, limit int) ([]pipeline.Message, error) {
+	got, err := s.reader.Next(ctx, limit, readBytes, 0)
+	if err != nil {
+		return nil, err
+	}
+	msgs := make([]pipeline.Message, len(got))
+	for i := range got {
+		m := &got[i]
+		msgs[i] = pipeline.Message{Seq: m.Seq, Time: m.Time, Subject: m.Subject, Data: m.Data}
+		if m.Header != nil {
+			msgs[i].Header = m.Header
+		}
+	}
+	return msgs, nil
+}
+
+func (s source) Close() { s.reader.Close() }
+
+// appendLog is a stream of this leaf that the product alone appends to.
+type appendLog struct {
+	nc        *mesh.Conn
+	publisher *mesh.Publisher
+	stream    string
+	filter    string // of the messages that count for Last; "" for all
+	// floor holds a position at least as late as those of messages that were removed.
+	floor pipeline.Checkpoint
+}
+
+func newLog(nc *mesh.Conn, stream, filter string) *appendLog {
+	return &appendLog{nc: nc, publisher: mesh.NewPublisher(nc, stream), stream: stream, filter: filter}
+}
+
+func (l *appendLog) Append(ctx context.Context, msgs []pipeline.Outgoing) (record.Seq, error) {
+	out := make([]mesh.Outgoing, len(msgs))
+	for i, m := range msgs {
+		out[i] = mesh.Outgoing{Subject: m.Subject, Header: m.Header, Data: m.Data}
+	}
+	return l.publisher.Append(ctx, out)
+}
+
+func (l *appendLog) Last(ctx context.Context) (record.Seq, string, error) {
+	state, err := mesh.State(ctx, l.nc, "", l.stream)
+	if err != nil {
+		return 0, "", err
+	}
+	m, ok, err := mesh.LastMessage(ctx, l.nc, "", l.stream, l.filter)
+	if err != nil {
+		return state.Last, "", err
+	}
+	at := ""
+	if ok {
+		at = m.Header.Get(product.HeaderPosition)
+	}
+	if l.floor.Path == "" {
+		return state.Last, at, nil
+	}
+	floor, err := l.floor.Load()
+	if err != nil {
+		return state.Last, "", err
+	}
+	if last, err := pipeline.ParsePosition(at); err != nil || !floor.After(last) {
+		return state.Last, at, err
+	}
+	return state.Last, floor.String(), nil
+}
+
+// holdFloor remembers the position of the last message, so that removing it does not
+// make the pipeline append it again after a restart.
+func (l *appendLog) holdFloor(ctx context.Context) error {
+	_, at, err := l.Last(ctx)
+	if err != nil {
+		return err
+	}
+	last, err := pipeline.ParsePosition(at)
+	if err != nil {
+		return err
+	}
+	return l.floor.Save(last)
+}
+
+// trimInbox removes worked-off messages of an inbox of this leaf.
+func trimInbox(nc *mesh.Conn, stream string) pipeline.TrimInbox {
+	return func(ctx context.Context, subject string, upTo record.Seq) error {
+		_, err := mesh.Purge(ctx, nc, "", stream, subject, upTo)
+		return err
+	}
+}
+
+// logSpec is the stream that holds a port's records.
+func logSpec(id product.PortID, out *product.Output, version string) (mesh.StreamSpec, error) {
+	var maxBytes int64
+	if out.Retention.Bytes != "" {
+		var err error
+		if maxBytes, err = out.Retention.Bytes.Bytes(); err != nil {
+			return mesh.StreamSpec{}, err
+		}
+	}
+	spec := mesh.StreamSpec{
+		Name:     id.Stream(),
+		Subjects: []string{id.Subject(), id.Subject() + ".>"},
+		MaxAge:   time.Duration(out.Retention.Age),
+		MaxBytes: maxBytes,
+		Metadata: map[string]string{
+			"meshctl.product": id.Product, "meshctl.port": id.Port, "meshctl.contract": version,
+		},
+	}
+	if out.Retention.Compact {
+		spec.MaxMsgsPerSubject = 1
+	}
+	return spec, nil
+}
+
+func inboxSpec(id product.PortID) mesh.StreamSpec {
+	return mesh.StreamSpec{
+		Name: id.InboxStream(), Subjects: []string{id.InboxSubject(">")},
+		Metadata: map[string]string{"meshctl.product": id.Product, "meshctl.inbox": id.Port},
+	}
+}
+
+func deadSpec(p *product.Product) mesh.StreamSpec {
+	return mesh.StreamSpec{
+		Name: product.DeadStream, Subjects: []string{p.DeadSubjects()},
+		Metadata: map[string]string{"meshctl.product": p.Metadata.Name},
+	}
+}
+
+// mirrorSpec is the copy of another product's port in this leaf.
+func mirrorSpec(id product.PortID, out *product.Output) mesh.StreamSpec {
+	spec := mesh.StreamSpec{
+		Name:     id.MirrorStream(),
+		Mirror:   &mesh.MirrorSpec{Stream: id.Stream(), Domain: id.Product},
+		Metadata: map[string]string{"meshctl.source": id.String()},
+	}
+	if out.Retention.Compact {
+		spec.MaxMsgsPerSubject = 1
+	}
+	return spec
+}

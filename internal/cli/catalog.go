@@ -1,0 +1,212 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/meshctl/meshctl/internal/app"
+	"github.com/meshctl/meshctl/internal/catalog"
+	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/product"
+	"github.com/meshctl/meshctl/internal/render"
+)
+
+func newCatalog(g *globals) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "catalog", Short: "Browse which products exist, who owns them and what they promise",
+		Long: `Browse the catalog: every product that has registered on the hub, with its owner, ports,
+contract and state.`,
+		Example: `  meshctl catalog ls
+  meshctl catalog show flights
+  meshctl catalog search delay airport`,
+	}
+	cmd.AddCommand(newCatalogLs(g), newCatalogShow(g), newCatalogSearch(g))
+	return cmd
+}
+
+func newCatalogLs(g *globals) *cobra.Command {
+	var o output
+	cmd := &cobra.Command{
+		Use: "ls [flags]", Aliases: []string{"list"}, Short: "List all ports of all products",
+		Long: `List all ports of all products: their size, how far they are visible, and whether their
+product still gives signs of life.`,
+		Example: `  meshctl catalog ls
+  meshctl catalog ls -o json | jq -r '.[].product.metadata.name'`, Args: arguments(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return g.withClient(cmd.Context(), callLimit, func(ctx context.Context, c *app.Client) error {
+				all, err := c.Catalog(ctx)
+				if err != nil {
+					return err
+				}
+				return render.Value(g.Out, o.format, all, func() ([]string, [][]string) { return portRows(g, all, o.format == render.Wide) })
+			})
+		},
+	}
+	o.bind(cmd, render.Table, render.Wide, render.JSON, render.YAML, render.JSONL, render.CSV)
+	return cmd
+}
+
+func portRows(g *globals, all catalog.Catalog, wide bool) (header []string, rows [][]string) {
+	header = []string{"port", "type", "records", "lag", "dead", "updated", "status", "owner"}
+	if wide {
+		header = append(header, "domain", "version", "http", "description")
+	}
+	for _, e := range all {
+		m := e.Product.Metadata
+		for _, p := range e.Ports {
+			row := []string{
+				p.Address, p.Output.Type, fmt.Sprint(p.Records), fmt.Sprint(p.Last - min(p.Last, p.Visible)), fmt.Sprint(p.Dead),
+				ago(g.Now(), p.LastTime), portStatus(g, &e, &p), m.Owner,
+			}
+			if wide {
+				row = append(row, m.Domain, m.Version, e.HTTP, m.Description)
+			}
+			rows = append(rows, row)
+		}
+	}
+	return header, rows
+}
+
+func portStatus(g *globals, e *catalog.Entry, p *catalog.Port) string {
+	switch {
+	case e.Gone(g.Now()):
+		return "gone since " + ago(g.Now(), e.Seen)
+	case p.Error != "":
+		return "error"
+	}
+	return e.Product.Metadata.Status
+}
+
+// ago is how long before now t was, in its largest unit.
+func ago(now, t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	switch d := max(now.Sub(t), 0); {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", int(d.Hours()))
+	default:
+		return fmt.Sprintf("%dd", int(d.Hours()/24))
+	}
+}
+
+func newCatalogShow(g *globals) *cobra.Command {
+	var o output
+	cmd := &cobra.Command{
+		Use: "show PRODUCT [flags]", Short: "Show a product: owner, ports, contracts, state",
+		Long:    `Show everything that a product tells about itself.`,
+		Example: `  meshctl catalog show flights`, Args: arguments("PRODUCT"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return g.withClient(cmd.Context(), callLimit, func(ctx context.Context, c *app.Client) error {
+				all, err := c.Catalog(ctx)
+				if err != nil {
+					return err
+				}
+				e := all.Product(args[0])
+				if e == nil {
+					return fault.New(fault.NotFound, "run meshctl catalog ls to see what there is", "there is no product %q in the catalog", args[0])
+				}
+				if o.format != render.Table {
+					return render.Value(g.Out, o.format, e, nil)
+				}
+				return showProduct(g, e)
+			})
+		},
+	}
+	o.bind(cmd, render.Table, render.JSON, render.YAML)
+	return cmd
+}
+
+func showProduct(g *globals, e *catalog.Entry) error {
+	m := e.Product.Metadata
+	state := m.Status
+	if e.Gone(g.Now()) {
+		state = "gone since " + ago(g.Now(), e.Seen)
+	}
+	fmt.Fprintf(g.Out, "%s %s (%s), domain %s, owner %s\n", m.Name, m.Version, state, m.Domain, m.Owner)
+	if m.Description != "" {
+		fmt.Fprintln(g.Out, m.Description)
+	}
+	if e.HTTP != "" {
+		fmt.Fprintf(g.Out, "HTTP %s/v1\n", e.HTTP)
+	}
+	for _, in := range e.Product.Spec.Inputs {
+		from := in.Port
+		if from == "" {
+			from = "published records"
+		}
+		fmt.Fprintf(g.Out, "reads %s from %s\n", in.Name, from)
+	}
+	for _, p := range e.Ports {
+		fmt.Fprintf(g.Out, "\nport %s (%s): %s, last %s ago, lag %d, dead letters %d\n", p.Address, p.Output.Type,
+			count(int(p.Records), "record"), ago(g.Now(), p.LastTime), p.Last-min(p.Last, p.Visible), p.Dead)
+		if p.Error != "" {
+			fmt.Fprintf(g.Out, "error: %s\n", p.Error)
+		}
+		err := render.Value(g.Out, render.Table, nil, func() ([]string, [][]string) { return columnRows(&p.Output) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func columnRows(out *product.Output) (header []string, rows [][]string) {
+	for _, c := range out.Schema {
+		typ := c.LogicalType
+		if c.PhysicalType != "" {
+			typ = c.PhysicalType
+		}
+		role := ""
+		for i, k := range out.Key {
+			if k == c.Name {
+				role = fmt.Sprintf("key %d", i+1)
+			}
+		}
+		if role == "" && c.Required {
+			role = "required"
+		}
+		rows = append(rows, []string{c.Name, typ, role, c.Classification, c.Description})
+	}
+	return []string{"column", "type", "", "classification", "description"}, rows
+}
+
+func newCatalogSearch(g *globals) *cobra.Command {
+	var o output
+	cmd := &cobra.Command{
+		Use: "search WORD... [flags]", Short: "Find products by names, owners, tags, descriptions and columns",
+		Long:    `Find the products in which every word occurs somewhere, best first, and say where.`,
+		Example: `  meshctl catalog search delay airport`, Args: arguments("WORD", "[WORD]..."),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return g.withClient(cmd.Context(), callLimit, func(ctx context.Context, c *app.Client) error {
+				all, err := c.Catalog(ctx)
+				if err != nil {
+					return err
+				}
+				words := ""
+				for _, a := range args {
+					words += a + " "
+				}
+				hits := all.Search(words)
+				return render.Value(g.Out, o.format, hits, func() ([]string, [][]string) {
+					rows := [][]string{}
+					for _, h := range hits {
+						for _, place := range h.Places {
+							rows = append(rows, []string{h.Entry.Product.Metadata.Name, place})
+						}
+					}
+					return []string{"product", "found in"}, rows
+				})
+			})
+		},
+	}
+	o.bind(cmd, render.Table, render.JSON, render.YAML, render.JSONL, render.CSV)
+	return cmd
+}

@@ -1,0 +1,170 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/meshctl/meshctl/internal/app"
+	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/record"
+	"github.com/meshctl/meshctl/internal/render"
+)
+
+func newDeadletter(g *globals) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "deadletter", Aliases: []string{"dead"}, Short: "Inspect, replay or purge records that broke their contract",
+		Long: `A record that breaks its port's contract, or that the logic cannot take, becomes a dead
+letter: with the reason, its original bytes and where it came from.`,
+		Example: `  meshctl deadletter ls orders
+  meshctl deadletter show orders 3
+  meshctl deadletter replay orders --all`,
+	}
+	cmd.AddCommand(newDeadLs(g), newDeadShow(g), newDeadCount(g), newDeadReplay(g), newDeadPurge(g))
+	return cmd
+}
+
+func newDeadLs(g *globals) *cobra.Command {
+	var o output
+	cmd := &cobra.Command{
+		Use: "ls PORT [flags]", Short: "List the dead letters of a port",
+		Long:    `List the dead letters of a port that wait, oldest first.`,
+		Example: `  meshctl deadletter ls orders -o json`, Args: arguments("PORT"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return g.withLetters(cmd, args[0], func(letters []app.Letter) error {
+				return render.Value(g.Out, o.format, letters, func() ([]string, [][]string) {
+					rows := [][]string{}
+					for _, l := range letters {
+						rows = append(rows, []string{fmt.Sprint(l.Seq), ago(g.Now(), l.Time), l.Origin, l.Reason, l.Value})
+					}
+					return []string{"letter", "age", "origin", "reason", "value"}, rows
+				})
+			})
+		},
+	}
+	o.bind(cmd, render.Table, render.JSON, render.YAML, render.JSONL, render.CSV)
+	return cmd
+}
+
+func (g *globals) withLetters(cmd *cobra.Command, port string, do func([]app.Letter) error) error {
+	return g.withClient(cmd.Context(), callLimit, func(ctx context.Context, c *app.Client) error {
+		letters, err := c.DeadLetters(ctx, port)
+		if err != nil {
+			return err
+		}
+		return do(letters)
+	})
+}
+
+func newDeadShow(g *globals) *cobra.Command {
+	var o output
+	cmd := &cobra.Command{
+		Use: "show PORT LETTER [flags]", Short: "Show one dead letter whole",
+		Long:    `Show one dead letter whole: its reason, origin and original bytes.`,
+		Example: `  meshctl deadletter show orders 3`, Args: arguments("PORT", "LETTER"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			seqs, err := letterNumbers(args[1:])
+			if err != nil {
+				return err
+			}
+			return g.withLetters(cmd, args[0], func(letters []app.Letter) error {
+				for _, l := range letters {
+					if l.Seq == seqs[0] {
+						return render.Value(g.Out, o.format, l, nil)
+					}
+				}
+				return fault.New(fault.NotFound, "run meshctl deadletter ls "+args[0], "port %s has no dead letter %d", args[0], seqs[0])
+			})
+		},
+	}
+	o.bind(cmd, render.YAML, render.JSON)
+	return cmd
+}
+
+func newDeadCount(g *globals) *cobra.Command {
+	var o output
+	var strict bool
+	cmd := &cobra.Command{
+		Use: "count PORT [flags]", Short: "Count the dead letters of a port",
+		Long:    `Count the dead letters of a port that wait.`,
+		Example: `  meshctl deadletter count orders --strict   # exit code 1 when there are any`, Args: arguments("PORT"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return g.withLetters(cmd, args[0], func(letters []app.Letter) error {
+				n := len(letters)
+				err := render.Value(g.Out, o.format, map[string]int{"count": n}, func() ([]string, [][]string) {
+					return []string{"count"}, [][]string{{fmt.Sprint(n)}}
+				})
+				if err == nil && strict && n > 0 {
+					return errReported
+				}
+				return err
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&strict, "strict", false, "exit with 1 when there are any")
+	o.bind(cmd, render.Table, render.JSON, render.YAML)
+	return cmd
+}
+
+func newDeadReplay(g *globals) *cobra.Command {
+	return newDeadAct(g, "replay", "Publish dead letters again",
+		`Publish the original bytes of dead letters again and remove the letters. What still breaks
+the contract becomes a new dead letter.`, "replayed", (*app.Client).ReplayDead)
+}
+
+func newDeadPurge(g *globals) *cobra.Command {
+	return newDeadAct(g, "purge", "Remove dead letters for good",
+		`Remove dead letters for good, with the bytes that they hold.`, "purged", (*app.Client).PurgeDead)
+}
+
+func newDeadAct(g *globals, verb, short, long, done string,
+	act func(*app.Client, context.Context, string, app.DeadRequest) (app.DeadAnswer, error),
+) *cobra.Command {
+	var o output
+	var all bool
+	cmd := &cobra.Command{
+		Use: verb + " PORT [LETTER]... [flags]", Short: short, Long: long,
+		Example: "  meshctl deadletter " + verb + " orders 3 5\n  meshctl deadletter " + verb + " orders --all",
+		Args:    arguments("PORT", "[LETTER]..."),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			seqs, err := letterNumbers(args[1:])
+			if err != nil {
+				return err
+			}
+			if all == (len(seqs) > 0) {
+				return usageHint("name letters by number, or use --all", "which dead letters?")
+			}
+			return g.withClient(cmd.Context(), callLimit, func(ctx context.Context, c *app.Client) error {
+				a, err := act(c, ctx, args[0], app.DeadRequest{Seqs: seqs, All: all})
+				if err != nil {
+					return err
+				}
+				g.note("%s %s", done, count(a.Count, "dead letter"))
+				err = render.Value(g.Out, o.format, a, func() ([]string, [][]string) {
+					return []string{done}, [][]string{{fmt.Sprint(a.Count)}}
+				})
+				if err == nil && len(a.Missing) > 0 {
+					return fault.New(fault.NotFound, "run meshctl deadletter ls "+args[0], "port %s has no dead letters %v", args[0], a.Missing)
+				}
+				return err
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "all dead letters of the port")
+	o.bind(cmd, render.Table, render.JSON, render.YAML)
+	return cmd
+}
+
+func letterNumbers(args []string) ([]record.Seq, error) {
+	var seqs []record.Seq
+	for _, a := range args {
+		n, err := strconv.ParseUint(a, 10, 64)
+		if err != nil || n == 0 {
+			return nil, usageHint("take the number from meshctl deadletter ls", "%q is not the number of a dead letter", a)
+		}
+		seqs = append(seqs, record.Seq(n))
+	}
+	return seqs, nil
+}
