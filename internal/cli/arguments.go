@@ -8,7 +8,7 @@ import (
 )
 
 // arguments checks that a command is given exactly these, and says by name which one
-// is missing. A last name in brackets, "[NAME]", may be left out; "[NAME]..." takes any number.
+// is missing. A name in brackets, "[NAME]", may be left out; a last "NAME..." takes any number.
 func arguments(names ...string) cobra.PositionalArgs {
 	least, most := 0, len(names)
 	for _, name := range names {
@@ -21,7 +21,7 @@ func arguments(names ...string) cobra.PositionalArgs {
 	}
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) < least {
-			return fmt.Errorf("%s is missing", names[len(args)])
+			return fmt.Errorf("%s is missing", strings.TrimSuffix(names[len(args)], "..."))
 		}
 		if most >= 0 && len(args) > most {
 			return fmt.Errorf("unexpected argument %q", args[most])
