@@ -150,6 +150,8 @@ func TestRefuses(t *testing.T) {
 		{text, `{"a":1}`, `wanted a string, got an object`},
 		{text, "\"\xff\"", `it is not UTF-8`},
 		{text, "\"\\n\xff\"", `it is not UTF-8`},
+		{text, "\"long enough to be read in words \xff, is it not\"", `it is not UTF-8`},
+		{text, "\"long enough to be read\nin words, is it not\"", `not JSON at byte 28: a string holds a control character`},
 		{text, "\"a\nb\"", `not JSON at byte 7: a string holds a control character`},
 		{text, `"\x"`, `not JSON at byte 6: a bad escape`},
 		{text, `"\ud83d"`, `not JSON at byte 6: a bad \u escape`},
@@ -270,9 +272,10 @@ func TestTakesBack(t *testing.T) {
 	d := decoder(t, orders())
 	bad := strings.Replace(order, `"total":44.85`, `"total":null`, 1)
 	badLine := strings.Replace(order, `"price":5.05`, `"price":"dear"`, 1)
+	badAfterNulls := `{"id":"n","at":"2026-01-01T00:00:00Z","total":1,"customer":null,"lines":null,"extra":1}`
 	short := `{"id":"s","at":"2026-01-01T00:00:00Z","total":1,"customer":null,"lines":null}`
 	for range 20 {
-		for _, in := range []string{bad, order, badLine, short, bad} {
+		for _, in := range []string{bad, order, badLine, short, badAfterNulls, bad} {
 			_, err := d.Append([]byte(in))
 			if good := in == order || in == short; good != (err == nil) {
 				t.Fatal(in, err)
@@ -283,6 +286,17 @@ func TestTakesBack(t *testing.T) {
 	defer batch.Release()
 	if batch.NumRows() != 40 {
 		t.Fatalf("%d rows, want 40", batch.NumRows())
+	}
+	for i, column := range batch.Columns() {
+		nulls := 0
+		for row := range column.Len() {
+			if column.IsNull(row) {
+				nulls++
+			}
+		}
+		if column.NullN() != nulls {
+			t.Errorf("column %s counts %d nulls and has %d", batch.ColumnName(i), column.NullN(), nulls)
+		}
 	}
 	want := []string{
 		strings.Replace(order, `"19.90"`, `19.90`, 1),

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -137,6 +138,34 @@ func TestRoundTrip(t *testing.T) {
 			}
 			records = records[:0]
 			batch.Release()
+		}
+	}
+}
+
+// Doubles are the ones that strconv reads, also where the decoder goes its own, shorter way.
+func TestDoubles(t *testing.T) {
+	d := decoder(t, one(number))
+	seed := rand.Uint64()
+	r := rand.New(rand.NewPCG(seed, 0))
+	var want []float64
+	for range 50_000 {
+		digits := fmt.Sprint(1e18 + r.Uint64N(9e18))[:14+r.IntN(5)]
+		point := 1 + r.IntN(len(digits)-1)
+		in := digits[:point] + "." + digits[point:] + []string{"", "e5", "E-20"}[r.IntN(3)]
+		if _, err := d.Append([]byte(`{"v":` + in + `}`)); err != nil {
+			t.Fatalf("seed %d: %s: %v", seed, in, err)
+		}
+		v, err := strconv.ParseFloat(in, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, v)
+	}
+	batch := d.Flush()
+	defer batch.Release()
+	for i, v := range batch.Column(0).(*array.Float64).Float64Values() {
+		if v != want[i] {
+			t.Fatalf("seed %d: number %d is %v, want %v", seed, i, v, want[i])
 		}
 	}
 }

@@ -267,3 +267,15 @@ func TestWriteError(t *testing.T) {
 		}
 	}
 }
+
+// A numbered name must not take the place of a column that bears it already.
+func TestSameNames(t *testing.T) {
+	var fields []arrow.Field
+	for _, name := range []string{"a", "a", "a_2", "a", "a_2"} {
+		fields = append(fields, arrow.Field{Name: name, Type: arrow.PrimitiveTypes.Int64})
+	}
+	got, _ := written(t, render.Options{Format: render.JSONL}, batchOf(t, arrow.NewSchema(fields, nil), `[[1,2,3,4,5]]`))
+	if want := `{"a":1,"a_3":2,"a_2":3,"a_4":4,"a_2_2":5}` + "\n"; string(got) != want {
+		t.Errorf("got %s", got)
+	}
+}
