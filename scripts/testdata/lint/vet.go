@@ -1,0 +1,5 @@
+package lint
+
+import "fmt"
+
+func vet() { fmt.Printf("%d\n", "not a number") }
