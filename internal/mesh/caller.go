@@ -58,8 +58,8 @@ type caller struct {
 func (c *caller) ask(ctx context.Context, req []byte) ([]byte, error) {
 	m := &nats.Msg{Subject: c.subject, Data: req, Header: nats.Header{headerCall: {c.name}}}
 	first, cancel := context.WithTimeout(ctx, callSilence)
+	defer cancel()
 	answer, err := c.nc.RequestMsgWithContext(first, m)
-	cancel()
 	switch {
 	case err == nil:
 	case errors.Is(err, nats.ErrNoResponders):

@@ -5,6 +5,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 
@@ -75,8 +76,12 @@ func TestLeafReopensItsData(t *testing.T) {
 func TestSecondLeafOfOneDomainIsAConflict(t *testing.T) {
 	m := startMesh(t)
 	second := startLeaf(t, "flights", m.hub.LeafURL())
-	err := <-second.Conflict()
-	wantKind(t, err, fault.Conflict)
+	select {
+	case err := <-second.Conflict():
+		wantKind(t, err, fault.Conflict)
+	case <-time.After(30 * time.Second):
+		t.Fatal("no conflict within 30s")
+	}
 	select {
 	case err := <-m.a.Conflict():
 		t.Fatalf("the older leaf complains too: %v", err)
@@ -108,7 +113,9 @@ func TestConnectDenied(t *testing.T) {
 	must(t, err)
 	guarded.Start()
 	defer func() { guarded.Shutdown(); guarded.WaitForShutdown() }()
-	eventually(t, "ready", func() bool { return guarded.ReadyForConnections(0) })
+	if !guarded.ReadyForConnections(20 * time.Second) {
+		t.Fatal("the server is not ready")
+	}
 	_, err = Connect(t.Context(), ConnectOptions{URL: guarded.ClientURL()})
 	wantKind(t, err, fault.Denied)
 }

@@ -72,8 +72,9 @@ func (r *Reader) Next(ctx context.Context, max int, maxBytes int, linger time.Du
 	if linger > 0 {
 		bounded, cancel := context.WithTimeout(ctx, linger)
 		err := r.await(bounded, demand{count: max, bytes: maxBytes})
+		over := bounded.Err() != nil
 		cancel()
-		if err != nil && bounded.Err() == nil {
+		if err != nil && !over {
 			return nil, err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nuid"
 
 	"github.com/meshctl/meshctl/internal/fault"
 )
@@ -25,7 +26,8 @@ type node struct {
 
 func baseOptions(dir, domain string) *server.Options {
 	return &server.Options{
-		ServerName:         "meshctl-" + domain,
+		// Two leaves of one name would throw each other out of the hub, over and over.
+		ServerName:         domain + "-" + nuid.Next(),
 		JetStream:          true,
 		JetStreamDomain:    domain,
 		StoreDir:           dir,
