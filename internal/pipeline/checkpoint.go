@@ -16,12 +16,17 @@ import (
 // Checkpoint is a small file that remembers a position which no message of the stream
 // carries: the records were all refused, or the stream's retention has dropped what they
 // became. It may lag behind the stream; the later of the two counts.
-type Checkpoint struct{ Path string }
+type Checkpoint struct {
+	Path string
+	lazy bool // models crash processes, never machines
+}
 
-// mark is a position, and the last of the log there.
+// mark is a position, the last of the log there, and how far the inbox was trimmed
+// already.
 type mark struct {
 	Position
-	Logged record.Seq
+	Logged  record.Seq
+	Trimmed record.Seq
 }
 
 // Load is the position that was saved last, zero when none was.
@@ -50,23 +55,28 @@ func (c Checkpoint) load() (mark, error) {
 }
 
 func (c Checkpoint) save(m mark) error {
-	err := replaceFile(c.Path, func(w io.Writer) error { return json.NewEncoder(w).Encode(m) })
+	err := replaceFile(c.Path, !c.lazy, func(w io.Writer) error { return json.NewEncoder(w).Encode(m) })
 	if err != nil {
 		return fmt.Errorf("save checkpoint: %w", err)
 	}
 	return nil
 }
 
-// replaceFile makes path hold what write writes, wholly or not at all, and durably.
-func replaceFile(path string, write func(io.Writer) error) error {
+// replaceFile makes path hold what write writes, wholly or not at all; sync asks that
+// it survives the machine too, not only the process.
+func replaceFile(path string, sync bool, write func(io.Writer) error) error {
 	tmp, err := os.Create(path + ".tmp")
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(write(tmp), tmp.Sync(), tmp.Close()); err != nil {
+	err = write(tmp)
+	if sync {
+		err = errors.Join(err, tmp.Sync())
+	}
+	if err := errors.Join(err, tmp.Close()); err != nil {
 		return errors.Join(err, os.Remove(tmp.Name()))
 	}
-	if err := os.Rename(tmp.Name(), path); err != nil {
+	if err := os.Rename(tmp.Name(), path); err != nil || !sync {
 		return err
 	}
 	dir, err := os.Open(filepath.Dir(path))

@@ -62,6 +62,7 @@ type doorRun struct {
 	dropped uint64     // records behind done that the log has had, and its retention dropped
 	logged  record.Seq // last of the log
 	worked  record.Seq // last of the inbox that is wholly worked off
+	trimmed record.Seq // last of the inbox that is trimmed too
 	out     []Outgoing
 	letters []letter
 	bytes   int
@@ -99,7 +100,8 @@ func (r *doorRun) resume(ctx context.Context) (record.Seq, error) {
 		r.worked-- // it is read again, for it may have lines behind the one that is done
 	}
 	r.Progress.setReached(r.Port.Port, r.worked, logged)
-	return r.worked, nil
+	r.trimmed = saved.Trimmed
+	return min(r.worked, r.trimmed), nil // what is worked off already will be trimmed at last
 }
 
 // next waits for messages; it returns none when only a trim is due.
@@ -128,13 +130,13 @@ func (r *doorRun) take(ctx context.Context, msgs []Message) error {
 				}
 			}
 		}
-		r.trimmer.add(m)
 	}
 	if err := r.flush(ctx); err != nil {
 		return err
 	}
+	r.trimmer.add(msgs)
 	if len(msgs) > 0 {
-		r.worked = msgs[len(msgs)-1].Seq
+		r.worked = max(r.worked, msgs[len(msgs)-1].Seq)
 		r.Progress.setReached(r.Port.Port, r.worked, r.logged)
 	}
 	return r.trim(ctx)
@@ -201,8 +203,16 @@ func (r *doorRun) trim(ctx context.Context) error {
 		return nil
 	}
 	at := Position{Major: uint64(r.worked), Index: wholeMessage}
-	if err := r.Checkpoint.save(mark{at, r.logged}); err != nil {
+	if r.done.After(at) {
+		at = r.done
+	}
+	logged := r.logged - record.Seq(r.dropped) // none is appended before all those are passed
+	if err := r.Checkpoint.save(mark{at, logged, r.trimmed}); err != nil {
 		return err
 	}
-	return r.trimmer.run(ctx, r.Trim)
+	if err := r.trimmer.run(ctx, r.Trim); err != nil {
+		return err
+	}
+	r.trimmed = max(r.trimmed, r.trimmer.upTo)
+	return nil
 }

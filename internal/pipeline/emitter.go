@@ -48,18 +48,19 @@ type emitterRun struct {
 	unsaved int // batches since the outbox was saved
 	// buried is the digests of the rejected records of the last batch. Logic that is run
 	// over whole tables makes the same bad rows each time; they are buried once.
-	buried []string
-	repeat bool // the logic is such
+	buried  []string
+	repeat  bool                  // the logic is such
+	trimmed map[string]record.Seq // how far the inboxes among the inputs are trimmed
 }
 
 // resume publishes what the outbox holds and the streams lack.
 func (e *Emitter) resume(ctx context.Context) (*emitterRun, error) {
-	run := &emitterRun{Emitter: e, encoder: newEncoder(e.Port, e.Contract), inputs: map[string]record.Seq{}}
-	logged, at, err := e.Log.Last(ctx)
+	run := &emitterRun{Emitter: e, encoder: newEncoder(e.Port, e.Contract), inputs: map[string]record.Seq{}, trimmed: map[string]record.Seq{}}
+	logged, done, err := lastPosition(ctx, e.Log)
 	if err != nil {
 		return nil, err
 	}
-	done, err := ParsePosition(at)
+	_, dead, err := lastPosition(ctx, e.Dead)
 	if err != nil {
 		return nil, err
 	}
@@ -68,22 +69,36 @@ func (e *Emitter) resume(ctx context.Context) (*emitterRun, error) {
 		return nil, err
 	}
 	run.logged = logged
+	last := max(done.Major, dead.Major) // of a door too, where the port had no logic before
 	if box != nil {
+		last = max(last, box.Number)
 		run.buried = box.Buried
+		maps.Copy(run.trimmed, box.Trimmed)
 	}
-	if box != nil && (box.Number >= done.Major || !done.ofLogic()) {
+	run.next = last + 1
+	switch {
+	case box != nil && (box.Number >= done.Major || !done.ofLogic()):
+		if dead.Major > 0 && !dead.ofLogic() { // a door went on behind the batch's letters
+			box.Rejected = nil
+		}
 		if err := run.publish(ctx, box, box.published(logged, done)); err != nil {
 			return nil, err
 		}
 		run.inputs = box.Inputs
-	} else if done.ofLogic() {
+	case done.ofLogic():
 		run.inputs = done.Inputs
-	}
-	if run.next, err = e.nextNumber(ctx, box, done); err != nil {
-		return nil, err
 	}
 	run.reached(run.inputs)
 	return run, nil
+}
+
+func lastPosition(ctx context.Context, l Log) (record.Seq, Position, error) {
+	seq, at, err := l.Last(ctx)
+	if err != nil {
+		return 0, Position{}, err
+	}
+	p, err := ParsePosition(at)
+	return seq, p, err
 }
 
 // published is how many messages of the batch the log has, or has had.
@@ -95,24 +110,6 @@ func (b *outboxBatch) published(logged record.Seq, done Position) int {
 		return done.Index
 	}
 	return 0
-}
-
-// nextNumber is greater than any that a message or a letter has, also one that a door
-// wrote before the port had logic.
-func (e *Emitter) nextNumber(ctx context.Context, box *outboxBatch, done Position) (uint64, error) {
-	_, at, err := e.Dead.Last(ctx)
-	if err != nil {
-		return 0, err
-	}
-	dead, err := ParsePosition(at)
-	if err != nil {
-		return 0, err
-	}
-	last := max(done.Major, dead.Major)
-	if box != nil {
-		last = max(last, box.Number)
-	}
-	return last + 1, nil
 }
 
 // saveEvery bounds how many batches that came to nothing are done again after a crash.
@@ -160,6 +157,7 @@ func (r *emitterRun) keep() error {
 }
 
 func (r *emitterRun) save(box *outboxBatch) error {
+	box.Trimmed = r.trimmed
 	if err := r.Outbox.save(box); err != nil {
 		return err
 	}

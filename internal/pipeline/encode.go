@@ -124,7 +124,7 @@ func parseDelete(value []byte, keyParts int) ([]string, error) {
 		return nil, fmt.Errorf("read a delete: %w", err)
 	}
 	var parts []json.RawMessage
-	if json.Unmarshal(d.Delete, &parts) != nil {
+	if json.Unmarshal(d.Delete, &parts) != nil || parts == nil {
 		text, err := keyText(d.Delete)
 		if err != nil {
 			return nil, err

@@ -48,11 +48,7 @@ func bury(ctx context.Context, dead Log, port product.PortID, letters []letter) 
 	if len(letters) == 0 {
 		return 0, nil
 	}
-	_, at, err := dead.Last(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("read the dead letters of %s: %w", port, err)
-	}
-	done, err := ParsePosition(at)
+	_, done, err := lastPosition(ctx, dead)
 	if err != nil {
 		return 0, fmt.Errorf("read the dead letters of %s: %w", port, err)
 	}

@@ -67,7 +67,11 @@ func (l *Logic) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	batches := make(chan taken)
 	for i := range l.Inputs {
-		after := out.inputs[l.Inputs[i].Name]
+		in := &l.Inputs[i]
+		after := out.inputs[in.Name]
+		if in.Trim != nil { // what is worked off already will be trimmed at last
+			after = min(after, out.trimmed[in.Name])
+		}
 		g.Go(func() error { return l.read(ctx, i, after, batches) })
 	}
 	g.Go(func() error { return run.work(ctx, batches) })
@@ -120,6 +124,15 @@ func (r *logicRun) work(ctx context.Context, batches <-chan taken) error {
 
 func (r *logicRun) batch(ctx context.Context, t taken) error {
 	in := &r.Inputs[t.input]
+	if in.Trim != nil {
+		defer r.trimmers[t.input].add(t.msgs)
+	}
+	for len(t.msgs) > 0 && t.msgs[0].Seq <= r.out.inputs[in.Name] {
+		t.msgs = t.msgs[1:]
+	}
+	if len(t.msgs) == 0 {
+		return nil
+	}
 	items, broken := t.items(in.Stream)
 	emitted, rejected, err := r.Transform.Apply(ctx, r.out.next, in.Name, items)
 	if err != nil {
@@ -127,15 +140,7 @@ func (r *logicRun) batch(ctx context.Context, t taken) error {
 	}
 	inputs := maps.Clone(r.out.inputs)
 	inputs[in.Name] = t.msgs[len(t.msgs)-1].Seq
-	if err := r.out.emit(ctx, inputs, emitted, append(broken, rejected...)); err != nil {
-		return err
-	}
-	if in.Trim != nil {
-		for i := range t.msgs {
-			r.trimmers[t.input].add(&t.msgs[i])
-		}
-	}
-	return nil
+	return r.out.emit(ctx, inputs, emitted, append(broken, rejected...))
 }
 
 // trim removes what has been worked off from the inboxes.
@@ -148,6 +153,8 @@ func (r *logicRun) trim(ctx context.Context) error {
 			if err := t.run(ctx, r.Inputs[i].Trim); err != nil {
 				return err
 			}
+			name := r.Inputs[i].Name
+			r.out.trimmed[name] = max(r.out.trimmed[name], t.upTo)
 		}
 	}
 	return nil

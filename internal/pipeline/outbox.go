@@ -18,8 +18,9 @@ type outboxBatch struct {
 	Number   uint64                `json:"number"`
 	Before   record.Seq            `json:"before"` // last of the log when the batch was made
 	Inputs   map[string]record.Seq `json:"inputs"`
-	Buried   []string              `json:"buried,omitempty"` // see emitterRun.buried
-	Emitted  []Outgoing            `json:"-"`                // without their positions
+	Trimmed  map[string]record.Seq `json:"trimmed,omitempty"` // how far inboxes were trimmed already
+	Buried   []string              `json:"buried,omitempty"`  // see emitterRun.buried
+	Emitted  []Outgoing            `json:"-"`                 // without their positions
 	Rejected []Rejected            `json:"-"`
 	Counts   [2]int                `json:"counts"` // of Emitted and Rejected
 }
@@ -29,11 +30,14 @@ type outboxBatch struct {
 // durable before its first message is published, and is what gets published after a
 // crash, even if the contract has changed by then. A header line, then the messages
 // and the rejected records, one JSON value a line.
-type Outbox struct{ Path string }
+type Outbox struct {
+	Path string
+	lazy bool // see Checkpoint
+}
 
 func (o Outbox) save(b *outboxBatch) error {
 	b.Counts = [2]int{len(b.Emitted), len(b.Rejected)}
-	if err := replaceFile(o.Path, b.encode); err != nil {
+	if err := replaceFile(o.Path, !o.lazy, b.encode); err != nil {
 		return fmt.Errorf("save outbox: %w", err)
 	}
 	return nil

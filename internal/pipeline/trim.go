@@ -21,14 +21,18 @@ const trimEvery = 5 * time.Second
 // trimmer collects what has been worked off and trims it now and then.
 type trimmer struct {
 	handled map[string]record.Seq // last worked-off sequence by inbox subject
+	upTo    record.Seq            // last of them all
 	last    time.Time
 }
 
-func (t *trimmer) add(m *Message) {
+func (t *trimmer) add(msgs []Message) {
 	if t.handled == nil {
 		t.handled = map[string]record.Seq{}
 	}
-	t.handled[m.Subject] = m.Seq
+	for i := range msgs {
+		t.handled[msgs[i].Subject] = msgs[i].Seq
+		t.upTo = msgs[i].Seq
+	}
 }
 
 func (t *trimmer) pending() bool { return len(t.handled) > 0 }
