@@ -15,14 +15,15 @@ import (
 // encoder makes messages of a port's log of records as they are published. It checks
 // them with a decoder whose rows nobody needs.
 type encoder struct {
-	port     product.PortID
+	subject  string // of the port
 	contract *contract.Contract
 	decoder  *contract.Decoder
 	rowBytes int
+	scratch  []byte
 }
 
 func newEncoder(port product.PortID, c *contract.Contract) *encoder {
-	return &encoder{port: port, contract: c, decoder: c.NewDecoder()}
+	return &encoder{subject: port.Subject(), contract: c, decoder: c.NewDecoder()}
 }
 
 // encode checks one record, or the line that deletes one, and makes its message. The
@@ -76,14 +77,20 @@ func (e *encoder) encodeDelete(texts []string) (Outgoing, error) {
 
 func (e *encoder) message(key record.Key, value []byte, deleted bool) (Outgoing, error) {
 	out := Outgoing{Data: value}
-	err := checkKey(key)
+	if key == nil {
+		out.Subject = e.subject
+		return out, nil
+	}
+	if err := checkKey(key); err != nil {
+		return out, err
+	}
+	var err error
+	e.scratch, err = product.AppendKeyTokens(append(append(e.scratch[:0], e.subject...), '.'), key)
 	if err != nil {
 		return out, err
 	}
-	if out.Subject, err = e.port.RecordSubject(key); err != nil {
-		return out, err
-	}
-	if !deleted && !strings.HasPrefix(subjectTail(out.Subject), "=~") {
+	out.Subject = string(e.scratch)
+	if !deleted && !strings.HasPrefix(out.Subject[len(e.subject):], ".=~") {
 		return out, nil
 	}
 	texts, err := key.Texts()

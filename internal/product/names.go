@@ -91,7 +91,7 @@ func (id PortID) Stream() string { return fmt.Sprintf("%s-v%d", id.Port, id.Majo
 
 // Subject is the subject of the port's records; a keyed record adds its key's tokens.
 func (id PortID) Subject() string {
-	return fmt.Sprintf("%s.%s.%s.v%d", id.Domain, id.Product, id.Port, id.Major)
+	return id.Domain + "." + id.Product + "." + id.Port + ".v" + strconv.Itoa(id.Major)
 }
 
 // RecordSubject is the subject of a record with that key.
@@ -99,11 +99,8 @@ func (id PortID) RecordSubject(key record.Key) (string, error) {
 	if key == nil {
 		return id.Subject(), nil
 	}
-	texts, err := key.Texts()
-	if err != nil {
-		return "", err
-	}
-	return id.Subject() + "." + KeyTokens(texts), nil
+	subject, err := AppendKeyTokens(append([]byte(id.Subject()), '.'), key)
+	return string(subject), err
 }
 
 // InboxStream is the stream that records arrive in before the contract is checked.
@@ -154,27 +151,50 @@ const maxKeyTokens = 240
 // hex digits, an empty text is "=". A key too long for a subject becomes one token
 // "=~" and its SHA-256; then only the Meshctl-Key header tells the true key.
 func KeyTokens(texts []string) string {
-	var b strings.Builder
+	var b []byte
 	for i, t := range texts {
 		if i > 0 {
-			b.WriteByte('.')
+			b = append(b, '.')
 		}
-		if t == "" {
-			b.WriteByte('=')
+		b = appendKeyToken(b, []byte(t))
+	}
+	return string(digestLong(b, 0))
+}
+
+// AppendKeyTokens appends what KeyTokens makes of the key's texts.
+func AppendKeyTokens(dst []byte, key record.Key) ([]byte, error) {
+	start := len(dst)
+	var buf [64]byte
+	err := key.EachText(buf[:], func(text []byte) {
+		if len(dst) > start {
+			dst = append(dst, '.')
 		}
-		for j := range len(t) {
-			if c := t[j]; plainTokenByte(c) {
-				b.WriteByte(c)
-			} else {
-				fmt.Fprintf(&b, "=%02X", c)
-			}
+		dst = appendKeyToken(dst, text)
+	})
+	return digestLong(dst, start), err
+}
+
+func appendKeyToken(b, text []byte) []byte {
+	const digits = "0123456789ABCDEF"
+	if len(text) == 0 {
+		return append(b, '=')
+	}
+	for _, c := range text {
+		if plainTokenByte(c) {
+			b = append(b, c)
+		} else {
+			b = append(b, '=', digits[c>>4], digits[c&15])
 		}
 	}
-	if b.Len() > maxKeyTokens {
-		sum := sha256.Sum256([]byte(b.String()))
-		return "=~" + hex.EncodeToString(sum[:])
+	return b
+}
+
+func digestLong(b []byte, start int) []byte {
+	if len(b)-start <= maxKeyTokens {
+		return b
 	}
-	return b.String()
+	sum := sha256.Sum256(b[start:])
+	return hex.AppendEncode(append(b[:start], "=~"...), sum[:])
 }
 
 // ParseKeyTokens is the inverse of KeyTokens. It is an error for a digest.

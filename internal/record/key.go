@@ -170,6 +170,51 @@ func (k Key) Texts() ([]string, error) {
 	return texts, nil
 }
 
+// EachText gives each of the texts that Texts returns to each, which must not keep it.
+// It makes no garbage: text is cut from k or written to buf.
+func (k Key) EachText(buf []byte, each func(text []byte)) error {
+	for b := []byte(k); len(b) > 0; {
+		tag, rest := b[0], b[1:]
+		width := 0
+		switch tag {
+		case tagInt, tagTime:
+			width = 8
+		case tagDate:
+			width = 4
+		}
+		if len(rest) < width {
+			return fmt.Errorf("%w: it ends inside a part", ErrKey)
+		}
+		text := buf[:0]
+		switch tag {
+		case tagFalse, tagTrue:
+			text = strconv.AppendBool(text, tag == tagTrue)
+		case tagInt:
+			text = strconv.AppendInt(text, int64(binary.BigEndian.Uint64(rest)^(1<<63)), 10)
+		case tagTime:
+			text = time.UnixMicro(int64(binary.BigEndian.Uint64(rest)^(1<<63))).UTC().AppendFormat(text, time.RFC3339Nano)
+		case tagDate:
+			text = Date(int32(binary.BigEndian.Uint32(rest)^(1<<31))).Time().AppendFormat(text, time.DateOnly)
+		case tagString:
+			end := bytes.IndexByte(rest, 0)
+			if end >= 0 && (end+1 == len(rest) || rest[end+1] != 0xff) { // no zero byte in it
+				text, width = rest[:end], end+1
+				break
+			}
+			s, n, err := cutString(rest)
+			if err != nil {
+				return err
+			}
+			text, width = append(text, s...), n
+		default:
+			return fmt.Errorf("%w: unknown tag 0x%02x", ErrKey, tag)
+		}
+		each(text)
+		b = rest[width:]
+	}
+	return nil
+}
+
 // String is the key as a person writes it: its texts joined by "/". A "/" or "%"
 // inside a part of a key with several parts is written %2F and %25; a key of one part
 // is written as it is.
