@@ -109,7 +109,10 @@ func (c *checker) command(cmd *CommandLogic) {
 			c.add(fmt.Sprintf("%s.run[%d]", path, i), "", "an argument cannot hold a zero byte")
 		}
 	}
-	for name := range cmd.Env {
+	for name, value := range cmd.Env {
+		if strings.ContainsRune(value, 0) {
+			c.add(join(path+".env", name), "", "an environment variable cannot hold a zero byte")
+		}
 		if name == "" || strings.ContainsAny(name, "=\x00") {
 			c.add(join(path+".env", name), "", "%q cannot be the name of an environment variable", name)
 		}

@@ -71,7 +71,7 @@ func TestSchemaRefusesBad(t *testing.T) {
 		t.Fatal(err)
 	}
 	spansFields := strings.Fields(`
-		anchor-in-itself command-blank command-env column-twice column-twice-but-for-case decimal-malformed decimal-scale decimal-too-wide
+		anchor-in-itself command-blank command-env command-zero-byte column-twice column-twice-but-for-case decimal-malformed decimal-scale decimal-too-wide
 		enum-empty enum-misfit-boolean enum-misfit-date enum-misfit-integer enum-misfit-time enum-misfit-timestamp
 		enum-not-a-list enum-of-array enum-on-a-port enum-without-values example-misfit input-named-as-output
 		input-of-itself input-port-twice input-streams-collide input-twice inputs-without-logic items-with-name
