@@ -1,10 +1,13 @@
 package mesh
 
 import (
+	"context"
 	"fmt"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go/micro"
 )
 
 // cpu is the processor time that this process has used.
@@ -99,4 +102,62 @@ func benchReader(b *testing.B, l *Leaf, n int, linger time.Duration) {
 		read += n
 	}
 	reportPerMessage(b, cpu(b)-before, read)
+}
+
+// BenchmarkCall compares a short answer with an empty request of a plain micro service,
+// both through the hub.
+func BenchmarkCall(b *testing.B) {
+	m := startMesh(b)
+	echo := func(context.Context, []byte, func([]byte) error) ([]byte, error) { return nil, nil }
+	s, err := Serve(m.a.Conn(), ServiceSpec{Name: "flights", Version: "1.0.0", Endpoints: map[string]Handler{"do": echo}})
+	must(b, err)
+	defer closed(b, s)
+	plain, err := micro.AddService(m.a.Conn(), micro.Config{Name: "plain", Version: "1.0.0", QueueGroupDisabled: true})
+	must(b, err)
+	must(b, plain.AddEndpoint("do", micro.HandlerFunc(func(r micro.Request) { _ = r.Respond(nil) }), micro.WithEndpointSubject("mesh.plain.do")))
+	for _, c := range []struct {
+		name string
+		call func() error
+	}{
+		{"mesh", func() error { _, err := Call(b.Context(), m.b.Conn(), "mesh.flights.do", nil); return err }},
+		{"micro", func() error { _, err := m.b.Conn().RequestWithContext(b.Context(), "mesh.plain.do", nil); return err }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			eventually(b, "served", func() bool { return c.call() == nil })
+			before, n := cpu(b), 0
+			for b.Loop() {
+				if err := c.call(); err != nil {
+					b.Fatal(err)
+				}
+				n++
+			}
+			reportPerMessage(b, cpu(b)-before, n)
+		})
+	}
+}
+
+// BenchmarkStreamedAnswer sends 64 MiB from leaf to leaf.
+func BenchmarkStreamedAnswer(b *testing.B) {
+	m := startMesh(b)
+	piece := make([]byte, MaxChunk)
+	big := func(_ context.Context, _ []byte, send func([]byte) error) ([]byte, error) {
+		for range 64 << 20 / MaxChunk {
+			if err := send(piece); err != nil {
+				return nil, err
+			}
+		}
+		return nil, nil
+	}
+	s, err := Serve(m.a.Conn(), ServiceSpec{Name: "flights", Version: "1.0.0", Endpoints: map[string]Handler{"do": big}})
+	must(b, err)
+	defer closed(b, s)
+	call := func() error {
+		_, err := CallStream(b.Context(), m.b.Conn(), "mesh.flights.do", nil, func([]byte) error { return nil })
+		return err
+	}
+	eventually(b, "served", func() bool { return call() == nil })
+	b.SetBytes(64 << 20)
+	for b.Loop() {
+		must(b, call())
+	}
 }

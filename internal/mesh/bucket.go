@@ -44,22 +44,22 @@ func Catalog(ctx context.Context, nc *nats.Conn, domain string) (*Bucket, error)
 		})
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open catalog: %w", bucketFault(err))
+		return nil, fmt.Errorf("open catalog: %w", bucketFault(ctx, err))
 	}
 	return &Bucket{kv: kv}, nil
 }
 
-func bucketFault(err error) error {
+func bucketFault(ctx context.Context, err error) error {
 	if errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, jetstream.ErrJetStreamNotEnabled) {
 		err = nats.ErrNoResponders
 	}
-	return connFault(err, "the hub")
+	return askFault(ctx, err, "the hub")
 }
 
 // Put sets a key's value.
 func (b *Bucket) Put(ctx context.Context, key string, value []byte) error {
 	if _, err := b.kv.Put(ctx, key, value); err != nil {
-		return fmt.Errorf("put %s: %w", key, bucketFault(err))
+		return fmt.Errorf("put %s: %w", key, bucketFault(ctx, err))
 	}
 	return nil
 }
@@ -71,7 +71,7 @@ func (b *Bucket) Get(ctx context.Context, key string) (Entry, error) {
 		return Entry{}, fault.New(fault.NotFound, "list what there is with meshctl catalog list", "get %s: no such key", key)
 	}
 	if err != nil {
-		return Entry{}, fmt.Errorf("get %s: %w", key, bucketFault(err))
+		return Entry{}, fmt.Errorf("get %s: %w", key, bucketFault(ctx, err))
 	}
 	return entryOf(e), nil
 }
@@ -79,7 +79,7 @@ func (b *Bucket) Get(ctx context.Context, key string) (Entry, error) {
 // Delete removes a key; it is no error when it is not there.
 func (b *Bucket) Delete(ctx context.Context, key string) error {
 	if err := b.kv.Delete(ctx, key); err != nil {
-		return fmt.Errorf("delete %s: %w", key, bucketFault(err))
+		return fmt.Errorf("delete %s: %w", key, bucketFault(ctx, err))
 	}
 	return nil
 }
@@ -88,7 +88,7 @@ func (b *Bucket) Delete(ctx context.Context, key string) error {
 func (b *Bucket) List(ctx context.Context) (map[string]Entry, error) {
 	w, err := b.kv.WatchAll(ctx, jetstream.IgnoreDeletes())
 	if err != nil {
-		return nil, fmt.Errorf("list: %w", bucketFault(err))
+		return nil, fmt.Errorf("list: %w", bucketFault(ctx, err))
 	}
 	defer func() { _ = w.Stop() }()
 	out := map[string]Entry{}
@@ -113,7 +113,7 @@ func (b *Bucket) List(ctx context.Context) (map[string]Entry, error) {
 func (b *Bucket) Watch(ctx context.Context, each func(Entry) error) error {
 	w, err := b.kv.WatchAll(ctx)
 	if err != nil {
-		return fmt.Errorf("watch: %w", bucketFault(err))
+		return fmt.Errorf("watch: %w", bucketFault(ctx, err))
 	}
 	defer func() { _ = w.Stop() }()
 	for {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/nats-io/jsm.go/api"
 	"github.com/nats-io/nats.go"
@@ -23,8 +24,8 @@ const (
 	codeNotEnabledAccount = 10039
 )
 
-// connFault gives an error of the connection its kind. domain is who was asked, in
-// words that go after "reach".
+// connFault gives an error of the connection its kind. who was asked, in words that go
+// after "reach".
 func connFault(err error, who string) error {
 	switch {
 	case err == nil:
@@ -43,6 +44,30 @@ func connFault(err error, who string) error {
 	default:
 		return fmt.Errorf("reach %s: %w", who, err)
 	}
+}
+
+// askTimeout bounds a request whose caller does not: one that is under way when the
+// link breaks is never answered.
+const askTimeout = 10 * time.Second
+
+// request asks, and waits for an answer as long as ctx allows, but not for ever.
+func request(ctx context.Context, nc *nats.Conn, m *nats.Msg, who string) (*nats.Msg, error) {
+	bounded, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	answer, err := nc.RequestMsgWithContext(bounded, m)
+	if err != nil {
+		return nil, askFault(ctx, err, who)
+	}
+	return answer, nil
+}
+
+// askFault is connFault where the deadline may be our own rather than ctx's.
+func askFault(ctx context.Context, err error, who string) error {
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return fault.New(fault.Unavailable, "check the connection between leaf and hub, and try again",
+			"reach %s: no answer came", who)
+	}
+	return connFault(err, who)
 }
 
 func isDenied(err error) bool {

@@ -39,7 +39,9 @@ func Publish(ctx context.Context, nc *nats.Conn, subject string, data []byte, he
 }
 
 func publish(ctx context.Context, nc *nats.Conn, m *nats.Msg) (record.Seq, error) {
-	answer, err := nc.RequestMsgWithContext(ctx, m)
+	bounded, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	answer, err := nc.RequestMsgWithContext(bounded, m)
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
 		return 0, fmt.Errorf("publish to %s: %w", m.Subject, notRunning(m.Subject))
@@ -47,7 +49,7 @@ func publish(ctx context.Context, nc *nats.Conn, m *nats.Msg) (record.Seq, error
 		return 0, fault.New(fault.Invalid, "publish it in smaller parts",
 			"publish to %s: %d bytes are more than a message may have", m.Subject, len(m.Data))
 	case err != nil:
-		return 0, fmt.Errorf("publish to %s: %w", m.Subject, connFault(err, "product "+productOf(m.Subject)))
+		return 0, fmt.Errorf("publish to %s: %w", m.Subject, askFault(ctx, err, "product "+productOf(m.Subject)))
 	}
 	var a flowAnswer
 	if err := json.Unmarshal(answer.Data, &a); err != nil {

@@ -12,20 +12,20 @@ import (
 	"github.com/meshctl/meshctl/internal/fault"
 )
 
-// ask sends a request to the JetStream API of a domain and reads its answer. subject
+// ask asks what of the JetStream API of a domain and reads the answer. subject
 // is one of package api's templates, filled in.
-func ask[T any](ctx context.Context, nc *nats.Conn, domain, subject string, request any) (T, error) {
+func ask[T any](ctx context.Context, nc *nats.Conn, domain, subject string, what any) (T, error) {
 	var answer T
 	var body []byte
-	if request != nil {
+	if what != nil {
 		var err error
-		if body, err = json.Marshal(request); err != nil {
+		if body, err = json.Marshal(what); err != nil {
 			return answer, err
 		}
 	}
-	m, err := nc.RequestWithContext(ctx, jsm.APISubject(subject, "", domain), body)
+	m, err := request(ctx, nc, &nats.Msg{Subject: jsm.APISubject(subject, "", domain), Data: body}, domainName(domain))
 	if err != nil {
-		return answer, connFault(err, domainName(domain))
+		return answer, err
 	}
 	var head api.JSApiResponse
 	if err := json.Unmarshal(m.Data, &head); err != nil {

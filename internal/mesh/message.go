@@ -49,7 +49,8 @@ func directGet(ctx context.Context, nc *nats.Conn, domain, stream string, req ap
 	if err != nil {
 		return Message{}, false, err
 	}
-	m, err := nc.RequestWithContext(ctx, jsm.APISubject(fmt.Sprintf(api.JSDirectMsgGetT, stream), "", domain), body)
+	subject := jsm.APISubject(fmt.Sprintf(api.JSDirectMsgGetT, stream), "", domain)
+	m, err := request(ctx, nc, &nats.Msg{Subject: subject, Data: body}, domainName(domain))
 	if err != nil {
 		return Message{}, false, fmt.Errorf("get from stream %s: %w", stream, directFault(ctx, nc, domain, stream, err))
 	}
@@ -70,13 +71,12 @@ func directGet(ctx context.Context, nc *nats.Conn, domain, stream string, req ap
 // directFault tells a stream that does not exist from a domain that does not answer:
 // to a direct get both are silence.
 func directFault(ctx context.Context, nc *nats.Conn, domain, stream string, err error) error {
-	known := connFault(err, domainName(domain))
-	if fault.KindOf(known) == fault.Unavailable {
+	if fault.KindOf(err) == fault.Unavailable {
 		if _, err := streamInfo(ctx, nc, domain, stream); err != nil {
 			return err
 		}
 	}
-	return known
+	return err
 }
 
 // directMessage takes the server's own headers off an answer to a direct get.

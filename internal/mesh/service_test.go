@@ -99,7 +99,7 @@ func TestStreamedAnswer(t *testing.T) {
 		buf := make([]byte, size)
 		for i := range pieces {
 			for j := range buf {
-				buf[j] = byte(i + j)
+				buf[j] = byte(i)
 			}
 			if err := send(buf); err != nil {
 				return nil, err
@@ -111,12 +111,10 @@ func TestStreamedAnswer(t *testing.T) {
 	got, largest := 0, 0
 	final, err := CallStream(t.Context(), m.b.Conn(), "mesh.flights.do", nil, func(chunk []byte) error {
 		largest = max(largest, len(chunk))
-		for _, c := range chunk {
-			if c != byte(got/size+got%size) {
-				t.Fatalf("byte %d is %d", got, c)
-			}
-			got++
+		if bytes.Count(chunk, []byte{byte(got / size)}) != len(chunk) {
+			t.Fatalf("after %d bytes come wrong ones", got)
 		}
+		got += len(chunk)
 		return nil
 	})
 	must(t, err)
