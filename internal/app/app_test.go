@@ -82,7 +82,7 @@ type world struct {
 	client *Client
 }
 
-func meshOptions(t *testing.T, data, state string, dirs ...string) MeshOptions {
+func meshOptions(t testing.TB, data, state string, dirs ...string) MeshOptions {
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	return MeshOptions{
 		Hub:  HubOptions{Data: data, Host: "127.0.0.1", ClientPort: -1, LeafPort: -1, StateDir: state, Logger: log},

@@ -13,6 +13,12 @@ import (
 // readBytes bounds what one read of a stream takes.
 const readBytes = 16 << 20
 
+// A reader that is so many messages behind waits so long for its batch to fill.
+const (
+	backlog = 2000
+	fill    = 60 * time.Millisecond
+)
+
 // source reads a stream of this leaf for the pipeline.
 type source struct{ reader *mesh.Reader }
 
@@ -28,7 +34,13 @@ func openSource(nc *mesh.Conn, stream string) pipeline.OpenSource {
 }
 
 func (s source) Next(ctx context.Context, limit int) ([]pipeline.Message, error) {
-	got, err := s.reader.Next(ctx, limit, readBytes, 0)
+	// Behind a backlog it pays to wait for a fuller batch: what a commit costs hardly
+	// depends on its size. With none, what is there goes on at once.
+	var linger time.Duration
+	if s.reader.Pending() >= backlog {
+		linger = fill
+	}
+	got, err := s.reader.Next(ctx, limit, readBytes, linger)
 	if err != nil {
 		return nil, err
 	}

@@ -122,7 +122,7 @@ func (id PortID) DeadSubject(source string) string {
 
 // MirrorStream is the stream in a consuming leaf that mirrors this port.
 func (id PortID) MirrorStream() string {
-	return fmt.Sprintf("from-%s-%s-v%d", id.Product, id.Port, id.Major)
+	return fmt.Sprintf("from-%s_%s-v%d", id.Product, id.Port, id.Major)
 }
 
 // APIPrefix is the JetStream API prefix of a domain, for sources and mirrors.

@@ -88,7 +88,7 @@ func TestNames(t *testing.T) {
 		{id.InboxStream(), "in-arrivals-v1"},
 		{id.InboxSubject("s1"), "in.aviation.flights.arrivals.v1.s1"},
 		{id.DeadSubject("s1"), "dead.aviation.flights.arrivals.v1.s1"},
-		{id.MirrorStream(), "from-flights-arrivals-v1"},
+		{id.MirrorStream(), "from-flights_arrivals-v1"},
 		{id.Table(), "arrivals"},
 		{second.Table(), "arrivals_v2"},
 		{id.Folder(), "arrivals-v1"},

@@ -31,13 +31,10 @@ func (c *checker) inputs() {
 			c.add(path+".port", "leave port out to take records published to this product", "the product reads its own port %s", id)
 		}
 		id.Major = max(id.Major, 1)
-		if other, ok := mirrors[id.MirrorStream()]; ok && other != id {
-			c.add(path+".port", "read one of them through another product",
-				"ports %s and %s share the stream name %s", other, id, id.MirrorStream())
-		} else if ok {
+		if read[id] {
 			c.add(path+".port", "name the port once", "two inputs read port %s", id)
 		}
-		mirrors[id.MirrorStream()] = id
+		read[id] = true
 	}
 	if p.Spec.Logic == nil && len(p.Spec.Inputs) > 0 && !c.marks.of("spec.logic").null {
 		c.add("spec.inputs", "add spec.logic, or leave inputs out", "nothing reads the inputs, for the product has no logic")
