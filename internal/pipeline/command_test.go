@@ -76,7 +76,7 @@ func flaw(name, line string) {
 		fmt.Fprintln(os.Stderr, "seen "+line)
 		fmt.Fprintln(os.Stderr, strings.Repeat("y", 1<<20))
 		fmt.Println(line)
-	case name == "parent":
+	case name == "parent" || name == "orphan":
 		child := exec.Command("sleep", "3600")
 		child.Stdout, child.Stderr = os.Stdout, os.Stderr
 		if err := child.Start(); err != nil {
@@ -230,7 +230,7 @@ func TestCommandLogsStderr(t *testing.T) {
 }
 
 func TestCommandCloseEndsTheProgramAndItsChildren(t *testing.T) {
-	for _, name := range []string{"stays", "parent"} {
+	for _, name := range []string{"stays", "parent", "orphan"} {
 		c := command(t, name)
 		emitted, _, err := c.Apply(t.Context(), 1, "in", items(`{"a":1}`))
 		if err != nil {
@@ -241,7 +241,7 @@ func TestCommandCloseEndsTheProgramAndItsChildren(t *testing.T) {
 		if err := json.Unmarshal(emitted[0].Value, &child); err == nil && child.PID > 0 {
 			pids = append(pids, child.PID)
 		}
-		if name == "parent" && len(pids) != 2 {
+		if name != "stays" && len(pids) != 2 {
 			t.Fatalf("no child: %s", emitted[0].Value)
 		}
 		began := time.Now()

@@ -105,6 +105,11 @@ func (w *doorWorld) check(t *testing.T) {
 			t.Fatalf("the inbox keeps message %d of %s", m.Seq, m.Subject)
 		}
 	}
+	for session := range w.rows {
+		if strings.HasPrefix(session, ImportSession) && left[port.InboxSubject(session)] != 1 {
+			t.Fatalf("the inbox has lost the last message of %s", session)
+		}
+	}
 }
 
 // Promises 2 and 6: whatever crashes, each good record is in the log once and in order,
@@ -133,12 +138,13 @@ func TestPromise2DoorIsExactlyOnce(t *testing.T) {
 	})
 }
 
-// Promise 1: a store that is dropped is made again of the log.
-func TestPromise1StoresFollowFromTheLog(t *testing.T) {
+// Promise 1: a store that is dropped is made again of the log. Promise 6: a message that
+// was put into the log past the door is buried once, however often stores pass it.
+func TestPromise1And6StoresFollowFromTheLog(t *testing.T) {
 	rounds(t, 100, func(t *testing.T, rng *rand.Rand, p *plan, dir string) {
 		w := newDoorWorld(t, rng, p, dir)
 		stores := []*store{newStore(p), newStore(p)}
-		foreign := newStream(p)
+		foreign, strangers := newStream(p), 0
 		materialise := func(ctx context.Context) error {
 			m := Materialiser{
 				Port: port, Contract: w.door.Contract, Source: w.log.open, Dead: foreign,
@@ -154,6 +160,10 @@ func TestPromise1StoresFollowFromTheLog(t *testing.T) {
 			attempt(t, 0, w.run)
 			p.arm(1 + rng.IntN(10))
 			attempt(t, 0, materialise)
+			if rng.IntN(4) == 0 {
+				w.log.put(port.Subject(), nil, []byte("foreign"))
+				strangers++
+			}
 			if rng.IntN(6) == 0 {
 				stores[rng.IntN(2)] = newStore(p)
 			}
@@ -163,9 +173,26 @@ func TestPromise1StoresFollowFromTheLog(t *testing.T) {
 		w.check(t)
 		for _, s := range stores {
 			same(t, "a store", s.rows, latest(w.log.ever))
-			if len(s.seqs) != len(w.log.ever) || s.at != w.log.last {
+			if len(s.seqs) != len(w.log.ever)-strangers || s.at != w.log.last {
 				t.Fatalf("a store applied %d records up to %d of %d", len(s.seqs), s.at, len(w.log.ever))
 			}
+		}
+		if len(foreign.ever) != strangers {
+			t.Fatalf("%d of %d foreign messages are buried", len(foreign.ever), strangers)
+		}
+	})
+}
+
+// The log of another product is read as it is: what is foreign there is its to bury.
+func TestMaterialiserPassesOverForeignMessages(t *testing.T) {
+	rounds(t, 1, func(t *testing.T, _ *rand.Rand, p *plan, _ string) {
+		log, s := newStream(p), newStore(p)
+		log.put(port.Subject()+".a", nil, []byte(`{"id":"a"}`))
+		log.put(port.Subject(), nil, []byte("foreign"))
+		m := Materialiser{Port: port, Contract: orders(t, product.State), Source: log.open, Stores: []Store{s}, Skip: true, Logger: quiet}
+		finish(t, p, 0, m.Run)
+		if s.at != 2 || len(s.rows) != 1 {
+			t.Fatalf("the store is at %d with %d rows", s.at, len(s.rows))
 		}
 	})
 }

@@ -118,20 +118,22 @@ func (startFails) Apply(context.Context, uint64, string, []Item) ([]Emitted, []R
 	return nil, nil, errors.New("start: not found")
 }
 
-// A batch that fails because the product stops blames no record.
+// A batch that fails because the product stops blames no record, at whatever call.
 func TestIsolateBlamesNoRecordForAStop(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	inner := &poisoned{poison: func(it Item) bool { return true }}
-	calls := 0
-	stopping := transformFunc(func(items []Item) ([]Emitted, []Rejected, error) {
-		if calls++; calls == 3 {
-			cancel()
+	for stop := 1; stop <= 6; stop++ {
+		ctx, cancel := context.WithCancel(t.Context())
+		inner := &poisoned{poison: func(Item) bool { return true }}
+		stopping := transformFunc(func(items []Item) ([]Emitted, []Rejected, error) {
+			if inner.calls == stop-1 {
+				cancel()
+			}
+			return inner.Apply(ctx, 1, "in", items)
+		})
+		iso := Isolate{Inner: stopping, Tries: 2, Logger: quiet}
+		if _, rejected, err := iso.Apply(ctx, 1, "in", thousand()[:2]); err == nil || len(rejected) > 0 {
+			t.Errorf("stopped at call %d: %d rejected, error %v", stop, len(rejected), err)
 		}
-		return inner.Apply(ctx, 1, "in", items)
-	})
-	iso := Isolate{Inner: stopping, Tries: 1, Logger: quiet}
-	if _, rejected, err := iso.Apply(ctx, 1, "in", thousand()[:2]); err == nil || len(rejected) > 0 {
-		t.Errorf("%d rejected, error %v", len(rejected), err)
+		cancel()
 	}
 }
 
