@@ -8,7 +8,7 @@ import (
 
 func (c *checker) inputs() {
 	p := c.Product
-	names, mirrors := map[string]bool{}, map[string]PortID{}
+	names, read := map[string]bool{}, map[PortID]bool{}
 	for i, in := range p.Spec.Inputs {
 		path := fmt.Sprintf("spec.inputs[%d]", i)
 		c.name(path+".name", in.Name)
