@@ -128,29 +128,6 @@ func BenchmarkQuery(b *testing.B) {
 	}
 }
 
-// direct runs a statement on the bare connection of the same database.
-func direct(b *testing.B, db *DB, sql string) *Rows {
-	r, err := db.pool.acquire(b.Context())
-	if err != nil {
-		b.Fatal(err)
-	}
-	res, err := r.query(b.Context(), sql)
-	if err != nil {
-		b.Fatal(err)
-	}
-	rows, err := newRows(r.conn, res, "query")
-	if err != nil {
-		b.Fatal(err)
-	}
-	done := rows.done
-	rows.done = func() error {
-		err := done()
-		db.pool.release(r)
-		return err
-	}
-	return rows
-}
-
 func read(b *testing.B, rows *Rows) {
 	defer func() {
 		if err := rows.Close(); err != nil {

@@ -143,3 +143,26 @@ func ended(err error) error {
 }
 
 func replaceAll(s string, pairs ...string) string { return strings.NewReplacer(pairs...).Replace(s) }
+
+// direct runs a statement past the sandbox, as our own statements do.
+func direct(t testing.TB, db *DB, sql string) *Rows {
+	r, err := db.pool.acquire(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := r.query(context.Background(), sql)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := newRows(r.conn, res, "query")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := rows.done
+	rows.done = func() error {
+		err := done()
+		db.pool.release(r)
+		return err
+	}
+	return rows
+}

@@ -17,6 +17,7 @@ import (
 // that the contract holds across segments.
 type asStore struct {
 	*Table
+	t       *testing.T
 	commits int
 }
 
@@ -32,10 +33,7 @@ func (s *asStore) Commit(ctx context.Context, b record.Batch, upTo record.Seq) e
 
 func (s *asStore) Rows(ctx context.Context) ([]record.Record, error) {
 	p := s.snapshot()
-	rows, err := s.db.Query(ctx, Query{SQL: p.union(s.db.dir, s.order, true)})
-	if err != nil {
-		return nil, err
-	}
+	rows := direct(s.t, s.db, p.union(s.db.dir, s.order, true))
 	defer rows.Close()
 	var out []record.Record
 	for {
@@ -70,7 +68,7 @@ func opener(state bool) func(t *testing.T, dir string) storetest.Store {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return &asStore{Table: openTable(t, db, TableSpec{
+		return &asStore{t: t, Table: openTable(t, db, TableSpec{
 			Schema: "things", Name: "things", Folder: "things-v1", Columns: storetest.Schema(), Key: []string{"key"}, State: state,
 		})}
 	}
