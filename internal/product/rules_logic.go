@@ -19,6 +19,7 @@ func (c *checker) inputs() {
 		if p.Output(in.Name) != nil && in.Name != "" {
 			c.add(path+".name", "give the input another name", "an input and an output are both named %q", in.Name)
 		}
+		c.inputSchema(path, &in)
 		if !c.marks.has(path + ".port") {
 			continue
 		}
@@ -39,6 +40,19 @@ func (c *checker) inputs() {
 	if p.Spec.Logic == nil && len(p.Spec.Inputs) > 0 && !c.marks.of("spec.logic").null {
 		c.add("spec.inputs", "add spec.logic, or leave inputs out", "nothing reads the inputs, for the product has no logic")
 	}
+}
+
+// inputSchema checks that what is published to an input is typed where SQL reads it, and
+// nowhere else.
+func (c *checker) inputSchema(path string, in *Input) {
+	logic := c.Product.Spec.Logic
+	switch published := !c.marks.has(path + ".port"); {
+	case !published && len(in.Schema) > 0:
+		c.add(path+".schema", "leave schema out: the port's own contract holds", "input %s reads a port and has a schema", in.Name)
+	case published && len(in.Schema) == 0 && logic != nil && logic.SQL != nil:
+		c.add(path+".schema", "add the columns of what is published", "SQL logic reads input %s, which has no schema", in.Name)
+	}
+	c.columns(path+".schema", in.Schema)
 }
 
 func (c *checker) logic() {
