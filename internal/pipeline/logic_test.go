@@ -14,7 +14,6 @@ import (
 // fickle is a transform that answers differently each time, and remembers what.
 type fickle struct {
 	plan  *plan
-	rng   *rand.Rand
 	calls []map[string][]string // outcomes by origin, of each call
 }
 
@@ -30,7 +29,7 @@ func (f *fickle) Apply(_ context.Context, _ uint64, input string, items []Item) 
 			call[it.Origin] = append(call[it.Origin], outcome)
 			return outcome
 		}
-		switch f.rng.IntN(6) {
+		switch f.plan.upTo(5) {
 		case 0: // nothing
 		case 1:
 			rejected = append(rejected, Rejected{Value: []byte(say("rejected")), Reason: "no", Origin: it.Origin})
@@ -61,7 +60,7 @@ type logicWorld struct {
 
 func newLogicWorld(t *testing.T, rng *rand.Rand, p *plan, dir string) *logicWorld {
 	w := &logicWorld{rng: rng, own: newStream(p), more: newStream(p), other: newStream(p), log: newStream(p), dead: newStream(p)}
-	w.transform = &fickle{plan: p, rng: rng}
+	w.transform = &fickle{plan: p}
 	w.logic = Logic{
 		Inputs: []LogicInput{
 			{Name: "own", Stream: "in-own", Source: w.own.open, Trim: w.own.trim},
