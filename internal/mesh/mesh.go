@@ -4,9 +4,11 @@
 //
 // Decisions, and what would change them:
 //
-//   - A Reader is an ordered push consumer of our own rather than the one of
-//     nats.go/jetstream: it hands out slices instead of single messages, and the
-//     server's flow control bounds what is in flight.
+//   - A Reader is a pull consumer of our own that acknowledges nothing, rather than the
+//     ordered one of nats.go/jetstream: it hands out slices instead of single messages,
+//     and what it asks for bounds what is under way. Measured with 200-byte messages
+//     with a header, on one quiet machine, in CPU µs a message: raw pull 4.0, ordered
+//     consumer 5.1, push consumer with flow control 5.2, direct batch get 9.9.
 //   - A Publisher speaks the fast batch protocol (ADR-50) itself, since nats.go has no
 //     call for it; it costs half of an asynchronous publish and keeps order on errors.
 //   - A service answers a short answer with one plain message, so that any NATS client

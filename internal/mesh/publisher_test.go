@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -89,13 +90,17 @@ func TestAppendStoresAPrefixOnErrors(t *testing.T) {
 			must(t, err)
 			msgs := numbered(1, c.n)
 			c.spoil(&msgs[c.bad-1])
-			if _, err := p.Append(ctx, msgs); err == nil {
+			last, err := p.Append(ctx, msgs)
+			if err == nil {
 				t.Fatal("Append returned no error")
 			}
 			after, err := State(ctx, l.Conn(), "", "flights-v1")
 			must(t, err)
 			if int(after.Msgs) != c.bad-1 {
 				t.Fatalf("%d messages are stored; want the %d before the bad one", after.Msgs, c.bad-1)
+			}
+			if c.bad > 1 && last != after.Last {
+				t.Errorf("Append returned sequence %d; %d is the last that is stored", last, after.Last)
 			}
 			checkNumbers(t, readAll(t, l.Conn(), "", "flights-v1", before.Last, c.bad-1), 1)
 			// The publisher goes on from there.
@@ -104,6 +109,21 @@ func TestAppendStoresAPrefixOnErrors(t *testing.T) {
 			}
 			checkNumbers(t, readAll(t, l.Conn(), "", "flights-v1", before.Last, c.bad+999), 1)
 		})
+	}
+}
+
+func TestAppendThatIsCancelledIsOver(t *testing.T) {
+	l := startLeaf(t, "flights", "")
+	must(t, EnsureStream(t.Context(), l.Conn(), flightsSpec))
+	p := NewPublisher(l.Conn(), "flights-v1")
+	defer p.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	last, err := p.Append(ctx, numbered(1, 200_000))
+	wantKind(t, err, fault.Timeout)
+	s, err := State(t.Context(), l.Conn(), "", "flights-v1")
+	if err != nil || s.Last != last || last == 0 {
+		t.Fatalf("Append returned sequence %d; state = %+v, %v", last, s, err)
 	}
 }
 

@@ -56,6 +56,22 @@ func TestCall(t *testing.T) {
 	}
 }
 
+// A leaf that listens to other products' calls in micro's default queue group gets
+// none of them instead of their owner.
+func TestNoLeafTakesAnothersCalls(t *testing.T) {
+	m := startMesh(t)
+	s := serve(t, m, func(context.Context, []byte, func([]byte) error) ([]byte, error) { return nil, nil })
+	defer closed(t, s)
+	_, err := m.b.Conn().QueueSubscribe("mesh.>", "q", func(*nats.Msg) {})
+	must(t, err)
+	for range 50 {
+		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+		_, err := Call(ctx, m.b.Conn(), "mesh.flights.do", nil)
+		cancel()
+		must(t, err)
+	}
+}
+
 func TestFaultsCrossTheWire(t *testing.T) {
 	m := startMesh(t)
 	var late atomic.Bool
