@@ -54,6 +54,7 @@ func BenchmarkLogToStores(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+	TuneMemory(os.Getenv, 1)
 	dir := b.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "dataproduct.yaml"), []byte(benchYAML), 0o644); err != nil {
 		b.Fatal(err)

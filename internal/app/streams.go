@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/mesh"
 	"github.com/meshctl/meshctl/internal/pipeline"
 	"github.com/meshctl/meshctl/internal/product"
@@ -13,10 +14,11 @@ import (
 // readBytes bounds what one read of a stream takes.
 const readBytes = 16 << 20
 
-// A reader that is so many messages behind waits so long for its batch to fill.
+// A reader that is behind waits for its batch to fill, as long as the backlog takes to
+// read at about 100,000 messages a second, but never longer than this.
 const (
-	backlog = 2000
-	fill    = 60 * time.Millisecond
+	fillEach = 10 * time.Microsecond
+	fillMost = 250 * time.Millisecond
 )
 
 // source reads a stream of this leaf for the pipeline.
@@ -25,6 +27,14 @@ type source struct{ reader *mesh.Reader }
 // openSource opens a stream of the leaf that nc belongs to.
 func openSource(nc *mesh.Conn, stream string) pipeline.OpenSource {
 	return func(ctx context.Context, after record.Seq) (pipeline.Source, error) {
+		state, err := mesh.State(ctx, nc, "", stream)
+		if err != nil {
+			return nil, err
+		}
+		if after > state.Last && !state.Mirror {
+			return nil, fault.New(fault.Conflict, "restore the stream, or rebuild what was kept from it",
+				"stream %s ends at %d, but %d was read from it: it has been made anew", stream, state.Last, after)
+		}
 		r, err := mesh.NewReader(ctx, nc, "", stream, after, "")
 		if err != nil {
 			return nil, err
@@ -34,11 +44,11 @@ func openSource(nc *mesh.Conn, stream string) pipeline.OpenSource {
 }
 
 func (s source) Next(ctx context.Context, limit int) ([]pipeline.Message, error) {
-	// Behind a backlog it pays to wait for a fuller batch: what a commit costs hardly
-	// depends on its size. With none, what is there goes on at once.
-	var linger time.Duration
-	if s.reader.Pending() >= backlog {
-		linger = fill
+	// What a commit costs hardly depends on its size, so behind a backlog it pays to
+	// wait for a fuller batch. With none, what is there goes on at once.
+	linger := fillMost
+	if behind := s.reader.Pending(); behind < uint64(fillMost/fillEach) {
+		linger = time.Duration(behind) * fillEach
 	}
 	got, err := s.reader.Next(ctx, limit, readBytes, linger)
 	if err != nil {
@@ -84,25 +94,42 @@ func (l *appendLog) Last(ctx context.Context) (record.Seq, string, error) {
 	if err != nil {
 		return 0, "", err
 	}
-	m, ok, err := mesh.LastMessage(ctx, l.nc, "", l.stream, l.filter)
-	if err != nil {
-		return state.Last, "", err
-	}
-	at := ""
-	if ok {
-		at = m.Header.Get(product.HeaderPosition)
-	}
-	if l.floor.Path == "" {
-		return state.Last, at, nil
+	at, err := l.lastPosition(ctx, state)
+	if err != nil || l.floor.Path == "" {
+		return state.Last, at, err
 	}
 	floor, err := l.floor.Load()
 	if err != nil {
 		return state.Last, "", err
 	}
+	if at == pipeline.Emptied {
+		return state.Last, floor.String(), nil
+	}
 	if last, err := pipeline.ParsePosition(at); err != nil || !floor.After(last) {
 		return state.Last, at, err
 	}
 	return state.Last, floor.String(), nil
+}
+
+// lastPosition is the position of the last message that has one: others may have
+// appended to the stream past the product.
+func (l *appendLog) lastPosition(ctx context.Context, state mesh.StreamState) (string, error) {
+	m, ok, err := mesh.LastMessage(ctx, l.nc, "", l.stream, l.filter)
+	if err != nil {
+		return "", err
+	}
+	for ok && m.Header.Get(product.HeaderPosition) == "" && m.Seq > state.First {
+		if m, ok, err = mesh.MessageBefore(ctx, l.nc, l.stream, m.Seq); err != nil {
+			return "", err
+		}
+	}
+	switch {
+	case ok:
+		return m.Header.Get(product.HeaderPosition), nil
+	case state.Last > 0 && l.filter == "":
+		return pipeline.Emptied, nil
+	}
+	return "", nil
 }
 
 // holdFloor remembers the position of the last message, so that removing it does not

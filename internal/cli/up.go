@@ -69,6 +69,7 @@ func runUp(ctx context.Context, g *globals, o upOpts) error {
 		dirs[i] = g.Abs(dir)
 	}
 	log := g.logger()
+	app.TuneMemory(g.Env, len(dirs))
 	m, err := app.StartMesh(ctx, app.MeshOptions{
 		Hub: app.HubOptions{
 			Data: g.Abs(o.Data), Host: "127.0.0.1", ClientPort: o.Port, LeafPort: o.LeafPort,
@@ -181,6 +182,7 @@ func runRun(ctx context.Context, g *globals, o runOpts) error {
 	if o.Data == "" {
 		o.Data = dir + "/.meshctl"
 	}
+	app.TuneMemory(g.Env, 1)
 	p, err := app.StartProduct(ctx, app.ProductOptions{
 		Dir: dir, Data: g.Abs(o.Data), HubLeaf: o.Hub, HTTP: o.HTTP,
 		Version: readBuild().Version, Env: g.Environ(), Logger: g.logger(),

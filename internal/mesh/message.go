@@ -137,3 +137,14 @@ func parseDelivery(reply string) (delivery, bool) {
 	}
 	return delivery{seq: record.Seq(n[0]), consumer: n[1], time: time.Unix(0, int64(n[2])).UTC(), pending: n[3]}, true
 }
+
+// MessageBefore is the newest message of a local stream before seq; false when there is
+// none. It looks at one sequence after the other, so it is for short gaps.
+func MessageBefore(ctx context.Context, nc *nats.Conn, stream string, seq record.Seq) (Message, bool, error) {
+	for seq--; seq > 0; seq-- {
+		if m, ok, err := GetMessage(ctx, nc, "", stream, seq); err != nil || ok {
+			return m, ok, err
+		}
+	}
+	return Message{}, false, nil
+}

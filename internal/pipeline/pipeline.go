@@ -83,7 +83,7 @@ type Store interface {
 }
 
 // most messages taken from a stream, and records put into one append or commit, at a time.
-const batchLimit = 20_000
+const batchLimit = 50_000
 
 // Supervise runs step until ctx is done, again after each error, with a pause that
 // doubles from 100 ms up to 10 s and starts over once a run has lasted a minute. Each
