@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,7 +25,8 @@ type getOpts struct {
 }
 
 const getLong = `Print the latest record of each key. A key of several columns is written with slashes:
-ATL/2001-01-01; a slash within a part as %2F.
+ATL/2001-01-01; a slash within a part as %2F. A table shows the columns of the records;
+the other formats each record's sequence and time too.
 
 Exit code 0 says all keys were found, 1 that some were not.`
 
@@ -52,12 +54,14 @@ func runGet(ctx context.Context, g *globals, c *app.Client, o getOpts) error {
 	if err != nil {
 		return err
 	}
-	if err := writeRecords(g, o.Output.format, a.Records); err != nil {
-		return err
+	if len(a.Records) > 0 || o.Output.format != render.Table {
+		if err := writeRecords(g, o.Output.format, a.Records); err != nil {
+			return err
+		}
 	}
 	if len(a.Missing) > 0 {
 		return fault.New(fault.Rejected, "run meshctl scan "+o.Port+" to see which keys there are",
-			"no record in %s for %s: %s", o.Port, plural(len(a.Missing), "key"), fmt.Sprint(a.Missing))
+			"no record in %s for %s %s", o.Port, plural(len(a.Missing), "key"), strings.Join(a.Missing, ", "))
 	}
 	return nil
 }
@@ -69,8 +73,12 @@ func plural(n int, noun string) string {
 	return noun + "s"
 }
 
+// writeRecords writes records whole, or for people the columns of their values.
 func writeRecords(g *globals, f render.Format, records []serve.Record) error {
 	return render.Value(g.Out, f, records, func() ([]string, [][]string) {
+		if header, rows, ok := fieldColumns(records); ok && f == render.Table {
+			return header, rows
+		}
 		rows := make([][]string, len(records))
 		for i, r := range records {
 			rows[i] = []string{r.Key, fmt.Sprint(r.Seq), r.Time.UTC().Format(time.RFC3339), string(r.Value)}
@@ -86,7 +94,8 @@ type scanOpts struct {
 }
 
 const scanLong = `Print the latest records of a range of keys, in key order: numbers by value, text by byte.
-Without a range it is all of them.`
+Without a range it is all of them. A table shows the columns of the records; the other
+formats each record's sequence and time too.`
 
 const scanExample = `  meshctl scan airports --prefix A --limit 10
   meshctl scan airports --from ATL --to BOS
