@@ -101,7 +101,7 @@ func (p *Product) openInputTable(ctx context.Context, in *input) (err error) {
 		pipeline.Supervise(ctx, log, "materialise input", func(error) {}, m.Run)
 	})
 	in.steps.run(func(ctx context.Context) {
-		pipeline.Supervise(ctx, log, "maintain input", func(error) {}, maintain(in.table))
+		pipeline.Supervise(ctx, log, "maintain input", func(error) {}, maintain(in.table, p.o.MaintainEvery))
 	})
 	return nil
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/meshctl/meshctl/internal/record"
 )
 
-// maintainEvery is how often a table is asked whether a roll or compaction is due.
+// maintainEvery is, unless ProductOptions say otherwise, how often a table is asked whether a roll or compaction is due.
 const maintainEvery = 5 * time.Second
 
 // port is one major version of one output at work: its streams, its stores and the
@@ -107,7 +107,7 @@ func (pt *port) start(drive func(context.Context) error) {
 	pt.drive = drive
 	pt.steps = newGroup(pt.p.steps.ctx)
 	pt.step("materialise", pt.materialiser(pt.stores()).Run)
-	pt.step("maintain", maintain(pt.table))
+	pt.step("maintain", maintain(pt.table, pt.p.o.MaintainEvery))
 	if drive != nil {
 		pt.step("write", drive)
 	}
@@ -158,9 +158,9 @@ func (pt *port) materialiser(stores []pipeline.Store) *pipeline.Materialiser {
 }
 
 // maintain rolls and compacts a table when it is due.
-func maintain(t *olap.Table) func(context.Context) error {
+func maintain(t *olap.Table, every time.Duration) func(context.Context) error {
 	return func(ctx context.Context) error {
-		tick := time.NewTicker(maintainEvery)
+		tick := time.NewTicker(every)
 		defer tick.Stop()
 		for {
 			select {

@@ -32,6 +32,8 @@ type ProductOptions struct {
 	Version string // of this meshctl, for the catalog
 	Env     []string
 	Logger  *slog.Logger
+	// MaintainEvery is how often a table is asked whether a roll or compaction is due; 5 s when 0.
+	MaintainEvery time.Duration
 }
 
 // Product is a running product: a leaf, its stores, and the steps between them.
@@ -65,6 +67,7 @@ func StartProduct(ctx context.Context, o ProductOptions) (_ *Product, err error)
 	if err != nil {
 		return nil, err
 	}
+	o.MaintainEvery = cmp.Or(o.MaintainEvery, maintainEvery)
 	p := &Product{
 		o: o, log: o.Logger.With("product", desc.Metadata.Name), started: time.Now().UTC(),
 		ports: map[string]*port{}, inputs: map[string]*input{}, registered: make(chan struct{}),
