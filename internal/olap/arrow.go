@@ -210,6 +210,35 @@ func (c *conn) rowsOf(ctx context.Context, sql string, args ...any) ([][]any, er
 	if err != nil {
 		return nil, err
 	}
+	return r.collect(ctx)
+}
+
+// keptRows is rowsOf for a statement that is asked again and again: it stays prepared,
+// for preparing costs more than answering.
+func (c *conn) keptRows(ctx context.Context, sql string, args ...any) ([][]any, error) {
+	st := c.kept[sql]
+	if st == nil {
+		var err error
+		if st, err = c.prepare(sql); err != nil {
+			return nil, err
+		}
+		st.kept = true
+		if c.kept == nil {
+			c.kept = map[string]*stmt{}
+		}
+		c.kept[sql] = st
+	}
+	if err := st.bind(args); err != nil {
+		return nil, err
+	}
+	r, err := st.run(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return r.collect(ctx)
+}
+
+func (r *result) collect(ctx context.Context) ([][]any, error) {
 	defer r.close()
 	schema, err := r.schema()
 	if err != nil {
@@ -221,7 +250,7 @@ func (c *conn) rowsOf(ctx context.Context, sql string, args ...any) ([][]any, er
 		if err != nil || !ok {
 			return rows, err
 		}
-		rec, err := c.toArrow(schema, chunk)
+		rec, err := r.s.c.toArrow(schema, chunk)
 		if err != nil {
 			return nil, err
 		}

@@ -145,3 +145,18 @@ func read(b *testing.B, rows *Rows) {
 		rec.Release()
 	}
 }
+
+// BenchmarkQueryFixed is what a query costs beside its own work.
+func BenchmarkQueryFixed(b *testing.B) {
+	spec := eventSpec()
+	spec.Columns, spec.Key = orderSchema, []string{"order_id"}
+	db := openDB(b, b.TempDir())
+	openTable(b, db, spec)
+	for b.Loop() {
+		rows, err := db.Query(b.Context(), Query{SQL: "SELECT count(*) FROM trips." + spec.Name})
+		if err != nil {
+			b.Fatal(err)
+		}
+		read(b, rows)
+	}
+}

@@ -59,6 +59,7 @@ func (e *engine) close() { duck.Close(&e.db) }
 type conn struct {
 	c     duck.Connection
 	arrow bindings.ArrowOptions
+	kept  map[string]*stmt // prepared statements of keptRows, by text
 }
 
 func (e *engine) connect() (*conn, error) {
@@ -71,6 +72,9 @@ func (e *engine) connect() (*conn, error) {
 }
 
 func (c *conn) close() {
+	for _, s := range c.kept {
+		s.close()
+	}
 	bindings.DestroyArrowOptions(&c.arrow)
 	duck.Disconnect(&c.c)
 }
@@ -136,8 +140,9 @@ func (c *conn) tx(ctx context.Context, body func() error) error {
 
 // stmt is a prepared statement.
 type stmt struct {
-	c *conn
-	p duck.PreparedStatement
+	c    *conn
+	p    duck.PreparedStatement
+	kept bool // it stays prepared when its result is closed
 }
 
 // errSeveral says that a text holds no statement, or more than one.
@@ -248,11 +253,11 @@ func newValue(arg any) (duck.Value, error) {
 
 // run executes the statement, which then belongs to the result.
 func (s *stmt) run(ctx context.Context) (*result, error) {
+	r := &result{s: s}
 	if err := ctx.Err(); err != nil {
-		s.close()
+		r.close()
 		return nil, err
 	}
-	r := &result{s: s}
 	stop := s.c.watch(ctx)
 	state := bindings.ExecutePreparedStreaming(s.p, &r.res)
 	stop()
@@ -309,5 +314,7 @@ func (r *result) close() {
 	}
 	r.closed = true
 	duck.DestroyResult(&r.res)
-	r.s.close()
+	if !r.s.kept {
+		r.s.close()
+	}
 }

@@ -126,7 +126,7 @@ func (db *DB) watermarks(ctx context.Context, r *reader, refs []TableRef) (map[s
 	if db.dir == "" {
 		return marks, nil
 	}
-	rows, err := r.rowsOf(ctx, "SELECT p.schema, p.name, w.seq, w.time FROM "+portTable+" p JOIN "+positionTable+" w ON w.port = p.id")
+	rows, err := r.keptRows(ctx, "SELECT p.schema, p.name, w.seq, w.time FROM "+portTable+" p JOIN "+positionTable+" w ON w.port = p.id")
 	if err != nil {
 		return nil, err
 	}

@@ -98,7 +98,7 @@ type syntax struct {
 
 func parse(ctx context.Context, c *conn, sql string) (syntax, error) {
 	var tree syntax
-	rows, err := c.rowsOf(ctx, "SELECT json_serialize_sql($1::VARCHAR)::VARCHAR", sql)
+	rows, err := c.keptRows(ctx, "SELECT json_serialize_sql($1::VARCHAR)::VARCHAR", sql)
 	if err != nil {
 		return tree, err
 	}
