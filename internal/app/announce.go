@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -8,8 +9,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
+
+	"github.com/gofrs/flock"
 )
 
 // Running is a hub that runs on this machine, as its user's other commands find it.
@@ -21,27 +23,47 @@ type Running struct {
 	Started time.Time `json:"started"`
 }
 
-// announcement is the file that tells of a running hub, one for each data folder.
-type announcement struct{ path string }
+// announcement is the file that tells of a running hub, one for each data folder, and
+// the lock beside it that says that it still runs: a process cannot leave that behind,
+// however it ends, and no later process takes it by chance, as it may a PID or a port.
+type announcement struct {
+	path string
+	lock *flock.Flock
+}
 
-func announce(stateDir string, r Running) (announcement, error) {
+func announce(ctx context.Context, stateDir string, r Running) (_ announcement, err error) {
 	sum := sha256.Sum256([]byte(r.Data))
-	a := announcement{filepath.Join(stateDir, "meshes", hex.EncodeToString(sum[:8])+".json")}
-	data, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return a, err
-	}
-	if err := writeFile(a.path, data); err != nil {
+	a := announcement{path: filepath.Join(stateDir, "meshes", hex.EncodeToString(sum[:8])+".json")}
+	if err := os.MkdirAll(filepath.Dir(a.path), 0o755); err != nil {
 		return a, fmt.Errorf("announce the mesh: %w", err)
+	}
+	a.lock = flock.New(lockOf(a.path))
+	// Whoever looks for running meshes holds the lock for a moment.
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if _, err := a.lock.TryLockContext(ctx, 5*time.Millisecond); err != nil {
+		return a, fmt.Errorf("announce the mesh: lock %s: %w", a.lock.Path(), err)
+	}
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err == nil {
+		err = writeFile(a.path, data)
+	}
+	if err != nil {
+		return a, errors.Join(fmt.Errorf("announce the mesh: %w", err), a.lock.Unlock())
 	}
 	return a, nil
 }
 
+func lockOf(path string) string { return path + ".lock" }
+
 func (a announcement) withdraw() error {
-	if err := os.Remove(a.path); !errors.Is(err, os.ErrNotExist) {
-		return err
+	var errs []error
+	for _, path := range []string{a.path, a.lock.Path()} {
+		if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, err)
+		}
 	}
-	return nil
+	return errors.Join(append(errs, a.lock.Unlock())...)
 }
 
 // RunningMeshes are the hubs that run on this machine. What a killed process left
@@ -64,9 +86,26 @@ func RunningMeshes(stateDir string) ([]Running, error) {
 		if err := json.Unmarshal(data, &r); err != nil {
 			return nil, fmt.Errorf("read %s: %w", file, err)
 		}
-		if syscall.Kill(r.PID, 0) == nil {
+		alive, err := locked(lockOf(file))
+		if err != nil {
+			return nil, fmt.Errorf("find running meshes: %w", err)
+		}
+		if alive {
 			running = append(running, r)
 		}
 	}
 	return running, nil
+}
+
+// locked says whether a process holds the lock.
+func locked(path string) (bool, error) {
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	lock := flock.New(path)
+	got, err := lock.TryRLock()
+	if err != nil || !got {
+		return !got, err
+	}
+	return false, lock.Unlock()
 }

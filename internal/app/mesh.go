@@ -56,7 +56,7 @@ func startHub(ctx context.Context, o HubOptions, kind string) (*Hub, error) {
 	if _, err := mesh.Catalog(ctx, h.Conn(), ""); err != nil {
 		return nil, errors.Join(err, h.Hub.Close(ctx), data.release())
 	}
-	h.note, err = announce(o.StateDir, Running{
+	h.note, err = announce(ctx, o.StateDir, Running{
 		URL: h.ClientURL(), Leaf: h.LeafURL(), Data: data.path, PID: os.Getpid(), Started: time.Now().UTC(),
 	})
 	if err != nil {

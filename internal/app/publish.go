@@ -62,40 +62,48 @@ type session struct {
 
 // Publish sends records to a port, or to an input that takes published records.
 func (c *Client) Publish(ctx context.Context, address string, next Lines, o PublishOptions) (Sent, error) {
-	id, into, err := c.inbox(ctx, address)
+	to, err := c.inbox(ctx, address)
 	if err != nil {
 		return Sent{}, err
 	}
-	s := &session{nc: c.nc, id: id, token: "publish-" + rand.Text()}
-	return c.send(ctx, s, into, next, 0, o)
+	s := &session{nc: c.nc, id: to.id, token: "publish-" + rand.Text()}
+	return c.send(ctx, s, to.into, next, 0, o)
 }
 
-// inbox finds where an address is published to: id names the inbox and into the port
-// that its records end up in.
-func (c *Client) inbox(ctx context.Context, address string) (id, into product.PortID, err error) {
+// inbox is where an address is published to.
+type inbox struct {
+	id   product.PortID // names the inbox
+	into product.PortID // the port that its records end up in
+	out  product.Output // what it takes; without a schema anything
+}
+
+// inbox finds where an address is published to: an input that takes published records,
+// or else the port itself.
+func (c *Client) inbox(ctx context.Context, address string) (to inbox, err error) {
 	all, err := c.Catalog(ctx)
 	if err != nil {
-		return id, into, err
+		return to, err
 	}
 	want, err := product.ParsePort(address)
 	if err != nil {
-		return id, into, fault.New(fault.Invalid, "", "%w", err)
+		return to, fault.New(fault.Invalid, "", "%w", err)
 	}
 	if e := all.Product(want.Product); e != nil && e.Product.Spec.Logic != nil {
 		p := &e.Product
 		for _, in := range p.Spec.Inputs {
 			if in.Port == "" && (in.Name == want.Port || len(p.Spec.Inputs) == 1) {
-				return p.ID(in.Name), p.ID(p.Spec.Outputs[0].Name), nil
+				out := product.Output{Name: in.Name, Type: product.Event, Schema: in.Schema}
+				return inbox{p.ID(in.Name), p.ID(p.Spec.Outputs[0].Name), out}, nil
 			}
 		}
-		return id, into, fault.New(fault.Invalid, "publish to the ports that it reads",
+		return to, fault.New(fault.Invalid, "publish to the ports that it reads",
 			"%s is made by the logic of product %s, and it has no input %q that takes published records", address, want.Product, want.Port)
 	}
 	e, p, err := all.Port(address)
 	if err != nil {
-		return id, into, err
+		return to, err
 	}
-	return e.ID(p), e.ID(p), nil
+	return inbox{e.ID(p), e.ID(p), p.Output}, nil
 }
 
 func (c *Client) send(ctx context.Context, s *session, into product.PortID, next Lines, skipped uint64, o PublishOptions) (Sent, error) {
@@ -108,10 +116,11 @@ func (c *Client) send(ctx context.Context, s *session, into product.PortID, next
 		if err != nil {
 			return sent, errors.Join(err, s.flush(ctx))
 		}
+		stored := s.rows
 		if err := s.add(ctx, line); err != nil {
 			return sent, err
 		}
-		if o.Progress != nil && s.n == 0 {
+		if o.Progress != nil && s.rows > stored {
 			o.Progress(s.rows)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -199,7 +200,7 @@ type progress struct {
 	what   string
 	began  time.Time
 	told   time.Time
-	total  int64
+	total  atomic.Int64
 	first  uint64
 	moving bool
 }
@@ -209,7 +210,7 @@ func newProgress(g *globals, what string) *progress {
 }
 
 // of is told how many rows the file has.
-func (p *progress) of(total int64) { p.total = total }
+func (p *progress) of(total int64) { p.total.Store(total) }
 
 func (p *progress) rows(n uint64) {
 	p.first = min(p.first, n)
@@ -224,9 +225,9 @@ func (p *progress) rows(n uint64) {
 	p.told = now
 	rate := float64(n-p.first) / now.Sub(p.began).Seconds()
 	line := fmt.Sprintf("%s: %d rows, %.0f rows/s", p.what, n, rate)
-	if p.total > 0 && rate > 0 {
-		left := time.Duration(float64(p.total-int64(n)) / rate * float64(time.Second)).Round(time.Second)
-		line = fmt.Sprintf("%s: %d of %d rows, %.0f rows/s, %s left", p.what, n, p.total, rate, max(left, 0))
+	if total := p.total.Load(); total > 0 && rate > 0 {
+		left := time.Duration(float64(total-int64(n)) / rate * float64(time.Second)).Round(time.Second)
+		line = fmt.Sprintf("%s: %d of %d rows, %.0f rows/s, %s left", p.what, n, total, rate, max(left, 0))
 	}
 	if p.g.ErrTTY {
 		fmt.Fprintf(p.g.Err, "\r\x1b[K%s", line)

@@ -103,7 +103,11 @@ func describe(name string, t arrow.DataType) product.Column {
 			inFile = append(inFile, f.Name)
 		}
 		for i, name := range Names(inFile) {
-			c.Properties = append(c.Properties, describe(name, t.Field(i).Type))
+			p := describe(name, t.Field(i).Type)
+			if name != inFile[i] {
+				p.PhysicalName = inFile[i]
+			}
+			c.Properties = append(c.Properties, p)
 		}
 	case *arrow.MapType: // a map's keys differ from row to row, which no object can name
 	case arrow.ListLikeType:
