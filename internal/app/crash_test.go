@@ -64,6 +64,7 @@ func crashed(t *testing.T, c crash) *crashRun {
 		alive: map[string]*child{}, published: map[product.PortID][]line{}}
 	r.open(t)
 	load := rand.New(rand.NewPCG(seed, 1))
+	began := time.Now()
 	stop, loaded := make(chan struct{}), make(chan error, 1)
 	go func() { loaded <- r.load(t.Context(), load, stop) }()
 	for range rounds {
@@ -80,7 +81,7 @@ func crashed(t *testing.T, c crash) *crashRun {
 		}
 		n += len(r.published[id])
 	}
-	t.Logf("%d records published through %d kills", n, rounds)
+	t.Logf("%d records published through %d kills in %s", n, rounds, time.Since(began).Round(time.Second))
 	return r
 }
 
@@ -189,7 +190,7 @@ func (r *crashRun) publish(ctx context.Context, id product.PortID, lines []line,
 func (r *crashRun) try(ctx context.Context, id product.PortID, token string, lines []line, o PublishOptions) error {
 	limit := time.Minute
 	if o.NoWait {
-		limit = 3 * time.Second
+		limit = 1500 * time.Millisecond
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
