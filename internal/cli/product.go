@@ -34,6 +34,9 @@ descriptor is applied; a change that breaks a contract is refused with the reaso
 					return err
 				}
 				g.note("product %s runs", a.Name)
+				if len(a.Changes) == 0 && o.format == render.Table {
+					return nil
+				}
 				return render.Value(g.Out, o.format, a, func() ([]string, [][]string) {
 					rows := [][]string{}
 					for _, ch := range a.Changes {

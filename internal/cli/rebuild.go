@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -32,7 +33,7 @@ func newRebuild(g *globals) *cobra.Command {
 					return err
 				}
 				return render.Value(g.Out, o.format, a, func() ([]string, [][]string) {
-					return []string{"rebuilt", "records in the log"}, [][]string{{fmt.Sprint(a.Ports), fmt.Sprint(a.Records)}}
+					return []string{"rebuilt", "records in the log"}, [][]string{{strings.Join(a.Ports, ", "), fmt.Sprint(a.Records)}}
 				})
 			})
 		},
