@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -48,39 +49,11 @@ func cpuTime() time.Duration {
 // the contract into key-value store and table, as a ratio to only reading the same log
 // with an ordered consumer. b.N is ignored: one run takes BENCH_EVENTS events.
 func BenchmarkLogToStores(b *testing.B) {
-	n := 300_000
-	if s := os.Getenv("BENCH_EVENTS"); s != "" {
-		if _, err := fmt.Sscan(s, &n); err != nil {
-			b.Fatal(err)
-		}
-	}
+	n := benchEvents(b)
 	TuneMemory(os.Getenv, 1)
-	dir := b.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "dataproduct.yaml"), []byte(benchYAML), 0o644); err != nil {
-		b.Fatal(err)
-	}
-	state := b.TempDir()
-	o := meshOptions(b, b.TempDir(), state, dir)
-	m, err := StartMesh(b.Context(), o)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer m.Close(context.Background())
-	c, err := Dial(b.Context(), ClientOptions{StateDir: state})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer c.Close()
-	i := 0
+	m, c := benchMesh(b)
 	began, cpu := time.Now(), cpuTime()
-	if _, err := c.Publish(b.Context(), "bench", func() ([]byte, error) {
-		if i++; i > n {
-			return nil, io.EOF
-		}
-		return benchLine(i), nil
-	}, PublishOptions{}); err != nil {
-		b.Fatal(err)
-	}
+	benchPublish(b, c, 0, n, PublishOptions{})
 	b.ReportMetric(float64((cpuTime()-cpu).Microseconds())/float64(n), "publish-cpu-µs/event")
 	b.ReportMetric(float64(n)/time.Since(began).Seconds(), "publish-events/s")
 
@@ -105,4 +78,121 @@ func readOrdered(b *testing.B, p *Product, n int) (wall, cpu time.Duration) {
 		b.Fatal(err)
 	}
 	return time.Since(began), cpuTime() - cpuBegan
+}
+
+func benchEvents(b *testing.B) int {
+	n := 300_000
+	if s := os.Getenv("BENCH_EVENTS"); s != "" {
+		if _, err := fmt.Sscan(s, &n); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return n
+}
+
+// benchMesh is a mesh of one product, and a client of its hub.
+func benchMesh(b *testing.B) (*Mesh, *Client) {
+	TuneMemory(os.Getenv, 1)
+	dir := b.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "dataproduct.yaml"), []byte(benchYAML), 0o644); err != nil {
+		b.Fatal(err)
+	}
+	state := b.TempDir()
+	m, err := StartMesh(b.Context(), meshOptions(b, b.TempDir(), state, dir))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := m.Close(context.Background()); err != nil {
+			b.Error(err)
+		}
+	})
+	c, err := Dial(b.Context(), ClientOptions{StateDir: state})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(c.Close)
+	return m, c
+}
+
+// benchPublish publishes the events from..from+n.
+func benchPublish(b *testing.B, c *Client, from, n int, o PublishOptions) {
+	i := from
+	_, err := c.Publish(b.Context(), "bench", func() ([]byte, error) {
+		if i++; i > from+n {
+			return nil, io.EOF
+		}
+		return benchLine(i), nil
+	}, o)
+	if err != nil && b.Context().Err() == nil {
+		b.Error(err)
+	}
+}
+
+// BenchmarkVisible is the time from publishing a record to seeing it in get and SQL,
+// while others publish at half of the highest rate.
+func BenchmarkVisible(b *testing.B) {
+	_, c := benchMesh(b)
+	n := benchEvents(b)
+	began := time.Now()
+	benchPublish(b, c, 0, n, PublishOptions{})
+	rate := float64(n) / time.Since(began).Seconds()
+
+	const every = 50 * time.Millisecond
+	load := newGroup(b.Context())
+	load.run(func(ctx context.Context) {
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for at := n; ; {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			rows := int(rate / 2 * every.Seconds())
+			benchPublish(b, c, at, rows, PublishOptions{NoWait: true})
+			at += rows
+		}
+	})
+	defer load.stop()
+	const samples = 300
+	for b.Loop() {
+		took := make([]time.Duration, samples)
+		for i := range took {
+			began := time.Now()
+			benchPublish(b, c, 1_000_000_000+i, 1, PublishOptions{})
+			took[i] = time.Since(began)
+		}
+		slices.Sort(took)
+		b.ReportMetric(rate, "max-events/s")
+		b.ReportMetric(took[samples/2].Seconds()*1000, "p50-ms")
+		b.ReportMetric(took[samples*99/100].Seconds()*1000, "p99-ms")
+	}
+}
+
+// BenchmarkGet is the time of a get through the hub, as a ratio to a micro service's
+// answer to a ping, which does nothing, through the same hub.
+func BenchmarkGet(b *testing.B) {
+	_, c := benchMesh(b)
+	benchPublish(b, c, 0, 100_000, PublishOptions{})
+	const asks = 10_000
+	for b.Loop() {
+		var get, ping time.Duration
+		for i := range asks { // by turns, so that both meet the same noise
+			began := time.Now()
+			if _, err := c.nc.Request("$SRV.PING.bench", nil, 5*time.Second); err != nil {
+				b.Fatal(err)
+			}
+			ping += time.Since(began)
+			began = time.Now()
+			a, err := c.Get(b.Context(), "bench.bench", []string{fmt.Sprintf("order-%08d", 1+i*7%100_000)})
+			if err != nil || len(a.Records) != 1 {
+				b.Fatal(a, err)
+			}
+			get += time.Since(began)
+		}
+		b.ReportMetric(float64(get.Microseconds())/asks, "get-µs")
+		b.ReportMetric(float64(ping.Microseconds())/asks, "ping-µs")
+		b.ReportMetric(float64(get)/float64(ping), "get-ratio")
+	}
 }

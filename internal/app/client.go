@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/meshctl/meshctl/internal/catalog"
@@ -82,6 +83,33 @@ func (c *Client) Catalog(ctx context.Context) (catalog.Catalog, error) {
 	return entries, nil
 }
 
+// entryLimit is how long a product may take to tell how it fares.
+const entryLimit = 2 * time.Second
+
+// LiveCatalog is the catalog with each product as it is now, from itself, rather than as
+// it was at its last heartbeat. One that does not answer stays as it was, and is silent.
+func (c *Client) LiveCatalog(ctx context.Context) (catalog.Catalog, error) {
+	all, err := c.Catalog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	asked, cancel := context.WithTimeout(ctx, entryLimit)
+	defer cancel()
+	var asking sync.WaitGroup
+	for i := range all {
+		asking.Go(func() {
+			e, err := c.Entry(asked, all[i].Product.Metadata.Name)
+			if err != nil {
+				all[i].Silent = true
+				return
+			}
+			all[i] = e
+		})
+	}
+	asking.Wait()
+	return all, ctx.Err()
+}
+
 // Port finds a port of the catalog by its address.
 func (c *Client) Port(ctx context.Context, address string) (product.PortID, *catalog.Port, error) {
 	all, err := c.Catalog(ctx)
@@ -97,20 +125,6 @@ func (c *Client) Port(ctx context.Context, address string) (product.PortID, *cat
 
 // name is how a product is asked for one of its ports.
 func name(id product.PortID) string { return fmt.Sprintf("%s@%d", id.Port, id.Major) }
-
-// call asks one product one thing.
-func call[A any](ctx context.Context, c *Client, service, endpoint string, request any) (A, error) {
-	var a A
-	req, err := json.Marshal(request)
-	if err != nil {
-		return a, err
-	}
-	answer, err := mesh.Call(ctx, c.nc, product.ServiceSubject(service, endpoint), req)
-	if err != nil {
-		return a, err
-	}
-	return a, json.Unmarshal(answer, &a)
-}
 
 // Get is the latest record of each key.
 func (c *Client) Get(ctx context.Context, address string, keys []string) (serve.GetAnswer, error) {

@@ -3,12 +3,11 @@ package app
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
+	"github.com/go-json-experiment/json"
 
-	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/mesh"
 	"github.com/meshctl/meshctl/internal/product"
 	"github.com/meshctl/meshctl/internal/record"
@@ -53,29 +52,6 @@ func (p *Product) startServing(ctx context.Context) error {
 	return err
 }
 
-// answerJSON is a handler that takes and gives one JSON value.
-func answerJSON[Q, A any](f func(context.Context, Q) (A, error)) mesh.Handler {
-	return func(ctx context.Context, req []byte, _ func([]byte) error) ([]byte, error) {
-		q, err := decodeRequest[Q](req)
-		if err != nil {
-			return nil, err
-		}
-		a, err := f(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		return json.Marshal(a)
-	}
-}
-
-func decodeRequest[Q any](req []byte) (Q, error) {
-	var q Q
-	if err := json.Unmarshal(req, &q); err != nil {
-		return q, fault.New(fault.Invalid, "send the request as JSON", "read the request: %w", err)
-	}
-	return q, nil
-}
-
 func (p *Product) entryCall(ctx context.Context, _ struct{}) (any, error) { return p.Entry(ctx) }
 
 func (p *Product) serveGet(ctx context.Context, req []byte, _ func([]byte) error) ([]byte, error) {
@@ -97,11 +73,11 @@ func (p *Product) serveScan(ctx context.Context, req []byte, send func([]byte) e
 		return nil, err
 	}
 	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
 	a, err := p.Scan(ctx, q, func(r serve.Record) error {
-		if err := enc.Encode(r); err != nil {
+		if err := json.MarshalWrite(&buf, r); err != nil {
 			return err
 		}
+		buf.WriteByte('\n')
 		return sendFull(&buf, send)
 	})
 	if err != nil {

@@ -42,10 +42,9 @@ type call struct {
 func (c *call) serve(h Handler, req []byte) {
 	c.heard, c.quiet = time.Now(), time.Now()
 	beating := make(chan struct{})
+	var beat *time.Timer // most calls are over before it begins
 	if c.name != "" {
-		go func() { defer close(beating); c.beat() }()
-	} else {
-		close(beating)
+		beat = time.AfterFunc(callBeat, func() { defer close(beating); c.beat() })
 	}
 	final, err := c.run(h, req)
 	if err == nil {
@@ -55,7 +54,9 @@ func (c *call) serve(h Handler, req []byte) {
 		c.fail(err)
 	}
 	c.cancel(nil)
-	<-beating
+	if beat != nil && !beat.Stop() {
+		<-beating
+	}
 }
 
 // run calls the handler. A handler that panics is this call's failure, not the
@@ -228,12 +229,7 @@ func (c *call) take(inbox string, room int) {
 func (c *call) beat() {
 	tick := time.NewTicker(callBeat)
 	defer tick.Stop()
-	for {
-		select {
-		case <-c.ctx.Done():
-			return
-		case <-tick.C:
-		}
+	for c.ctx.Err() == nil {
 		c.mu.Lock()
 		begun, heard := c.begun, c.heard
 		c.mu.Unlock()
@@ -242,6 +238,10 @@ func (c *call) beat() {
 			return
 		}
 		c.alive()
+		select {
+		case <-c.ctx.Done():
+		case <-tick.C:
+		}
 	}
 }
 

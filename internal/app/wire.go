@@ -1,0 +1,50 @@
+package app
+
+import (
+	"context"
+
+	// The successor of encoding/json: reading a request or an answer takes a third of
+	// the time, and a get is little more than that.
+	"github.com/go-json-experiment/json"
+
+	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/mesh"
+	"github.com/meshctl/meshctl/internal/product"
+)
+
+// call asks one product one thing.
+func call[A any](ctx context.Context, c *Client, service, endpoint string, request any) (A, error) {
+	var a A
+	req, err := json.Marshal(request)
+	if err != nil {
+		return a, err
+	}
+	answer, err := mesh.Call(ctx, c.nc, product.ServiceSubject(service, endpoint), req)
+	if err != nil {
+		return a, err
+	}
+	return a, json.Unmarshal(answer, &a)
+}
+
+// answerJSON is a handler that takes and gives one JSON value.
+func answerJSON[Q, A any](f func(context.Context, Q) (A, error)) mesh.Handler {
+	return func(ctx context.Context, req []byte, _ func([]byte) error) ([]byte, error) {
+		q, err := decodeRequest[Q](req)
+		if err != nil {
+			return nil, err
+		}
+		a, err := f(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(a)
+	}
+}
+
+func decodeRequest[Q any](req []byte) (Q, error) {
+	var q Q
+	if err := json.Unmarshal(req, &q); err != nil {
+		return q, fault.New(fault.Invalid, "send the request as JSON", "read the request: %w", err)
+	}
+	return q, nil
+}
