@@ -120,7 +120,7 @@ func StartMesh(ctx context.Context, o MeshOptions) (_ *Mesh, err error) {
 			dirs = append(dirs, dir)
 		}
 	}
-	if _, err := product.ReadSet(dirs, nil); err != nil {
+	if _, err := product.ReadSet(dirs, m.keeps); err != nil {
 		return nil, err
 	}
 	g, gctx := errgroup.WithContext(ctx)
@@ -148,6 +148,13 @@ func StartMesh(ctx context.Context, o MeshOptions) (_ *Mesh, err error) {
 	}
 	m.watch.run(m.watchDescriptors)
 	return m, nil
+}
+
+// keeps says whether a product of this mesh has the port, in an earlier major than its
+// descriptor's: that one still runs beside the new one.
+func (m *Mesh) keeps(id product.PortID) bool {
+	_, err := os.Stat(m.hub.data.sub("products", id.Product, "contracts", id.Folder()+".port.json"))
+	return err == nil
 }
 
 // controlService is the name under which a mesh of one process takes products; no
@@ -249,7 +256,10 @@ func (m *Mesh) add(ctx context.Context, q addRequest) (AddAnswer, error) {
 	if mem != nil && mem.dir == q.Dir && mem.product != nil {
 		changes, err := mem.product.Apply(ctx, desc)
 		a.Changes = append(a.Changes, changes...)
-		return a, err
+		if err != nil {
+			return a, err
+		}
+		return a, mem.product.putEntry(ctx)
 	}
 	p, err := m.start(ctx, q.Dir)
 	if err != nil {
@@ -377,6 +387,9 @@ func (m *Mesh) applyEdited(ctx context.Context, mem *member) {
 		return
 	}
 	mem.applied = changed
+	if err := mem.product.putEntry(ctx); err != nil { // the next heartbeat tells it
+		log.Warn("the catalog was not told of the edited descriptor yet", "error", err)
+	}
 	log.Info("the edited descriptor was applied", "changes", len(changes))
 }
 

@@ -8,9 +8,10 @@ import (
 
 // ValidateSet checks what concerns several products of one mesh: their names, that
 // each input is somebody's output, and that no product feeds itself through others.
-// known says whether a port of a product outside the set is offered, as a live catalog
-// tells it (its PortID has no Domain); nil knows none. A product of the set that has
-// problems of its own is taken to offer whatever is asked, so that one mistake is told once.
+// known says whether a port of a product outside the set, or an earlier major of one in
+// it, is offered, as a live catalog tells it (its PortID has no Domain); nil knows none.
+// A product of the set that has problems of its own is taken to offer whatever is asked,
+// so that one mistake is told once.
 func ValidateSet(products []Loaded, known func(PortID) bool) Problems {
 	s := set{byName: map[string]*Loaded{}, known: known}
 	for i := range products {
@@ -92,6 +93,9 @@ func (s *set) missing(id PortID) (message, hint string) {
 			names = append(names, o.Name)
 		}
 		return fmt.Sprintf("product %s has no output %q", id.Product, id.Port), didYouMean(id.Port, names)
+	}
+	if id.Major < p.Major() && s.known != nil && s.known(id) {
+		return "", "" // majors run side by side
 	}
 	if p.Major() != id.Major {
 		return fmt.Sprintf("product %s offers major %d of port %s, not %d", id.Product, p.Major(), id.Port, id.Major),
