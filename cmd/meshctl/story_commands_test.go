@@ -7,8 +7,10 @@ import (
 	"net"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -20,12 +22,13 @@ import (
 //	json FILE PATH [VALUE]                        the JSON of FILE has VALUE (or anything) at PATH
 //	until DURATION [-stdout RE] PROGRAM [ARG…]    run it again until it succeeds (and prints RE)
 //	freeport NAME                                 $NAME becomes a TCP port that nobody listens on
+//	terminate ARG                                 SIGTERM for the background programs that were given ARG
 //
 // FILE may be stdout or stderr. A PATH is like .items[0].name; a last .# is how many
 // there are. VALUE is JSON, or else a string.
 func storyCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"exits": cmdExits, "json": cmdJSON, "until": cmdUntil, "freeport": cmdFreeport,
+		"exits": cmdExits, "json": cmdJSON, "until": cmdUntil, "freeport": cmdFreeport, "terminate": cmdTerminate,
 	}
 }
 
@@ -153,4 +156,20 @@ func cmdFreeport(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Check(l.Close())
 	ts.Setenv(args[0], port)
+}
+
+func cmdTerminate(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: terminate ARG")
+	}
+	found := false
+	for _, cmd := range ts.BackgroundCmds() {
+		if slices.Contains(cmd.Args, args[0]) && cmd.ProcessState == nil {
+			found = true
+			ts.Check(cmd.Process.Signal(syscall.SIGTERM))
+		}
+	}
+	if !found {
+		ts.Fatalf("no background program was given %s", args[0])
+	}
 }

@@ -8,6 +8,9 @@ import (
 	"io"
 	"maps"
 	"os"
+	"regexp"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -15,6 +18,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/meshctl/meshctl/internal/catalog"
+	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/mesh"
 	"github.com/meshctl/meshctl/internal/olap"
 	"github.com/meshctl/meshctl/internal/product"
@@ -62,7 +66,7 @@ func (c *Client) Query(ctx context.Context, r serve.QueryRequest) (_ *Answer, er
 	}()
 	refs, err := here.TablesIn(ctx, r.SQL)
 	if err != nil {
-		return nil, err
+		return nil, hintQuotes(r.SQL, err)
 	}
 	tables, err := c.route(ctx, refs)
 	if err != nil {
@@ -94,6 +98,17 @@ func (c *Client) QueryToParquet(ctx context.Context, r serve.QueryRequest, path 
 		return f, err
 	}
 	return a.Finish()
+}
+
+// dashed is a name with a dash that is not quoted.
+var dashed = regexp.MustCompile(`(?i)\b(?:FROM|JOIN)\s+([a-z0-9]+(?:-[a-z0-9]+)+)`)
+
+// hintQuotes tells of the quotes that SQL wants around a name with a dash.
+func hintQuotes(sql string, err error) error {
+	if m := dashed.FindStringSubmatch(sql); m != nil && fault.HintOf(err) == "" {
+		return fault.New(fault.KindOf(err), fmt.Sprintf("put the name in double quotes: %q", m[1]), "%w", err)
+	}
+	return err
 }
 
 // routed is a table of a statement and the port that it means.
@@ -138,19 +153,19 @@ func soleOwner(tables []routed) string {
 	return owner
 }
 
-// findTable looks a table up by its SQL name: schema.table, or a lone name.
+// findTable looks a table up by its SQL name: schema.table, or a lone name, which is a
+// product's. With _v and a number at its end it is that major version, else the newest.
 func findTable(all catalog.Catalog, ref olap.TableRef) (*catalog.Entry, *catalog.Port, error) {
-	if ref.Schema == "" {
-		return all.Port(ref.Name)
-	}
-	if e := all.Product(ref.Schema); e != nil {
-		for i := range e.Ports {
-			if id := e.ID(&e.Ports[i]); id.Table() == ref.Name {
-				return e, &e.Ports[i], nil
-			}
+	address := ref.Name
+	if at := strings.LastIndex(address, "_v"); at > 0 {
+		if major, err := strconv.Atoi(address[at+2:]); err == nil && major > 0 {
+			address = fmt.Sprintf("%s@%d", address[:at], major)
 		}
 	}
-	return all.Port(ref.Schema + "." + ref.Name)
+	if ref.Schema != "" {
+		address = ref.Schema + "." + address
+	}
+	return all.Port(address)
 }
 
 // queryProduct has one product answer.

@@ -20,7 +20,8 @@ type Entry struct {
 	HTTP    string          `json:"http,omitempty"` // base URL of its HTTP face
 	Meshctl string          `json:"meshctl"`        // version of the binary that runs it
 	Started time.Time       `json:"started"`
-	Seen    time.Time       `json:"seen"` // last heartbeat
+	Seen    time.Time       `json:"seen"`             // last heartbeat
+	Silent  bool            `json:"silent,omitempty"` // it was asked just now and did not answer
 	Ports   []Port          `json:"ports"`
 }
 
@@ -43,8 +44,8 @@ type Port struct {
 // times as long is shown as gone.
 const HeartbeatEvery = 5 * time.Second
 
-// Gone says whether the product has been silent for too long at now.
-func (e *Entry) Gone(now time.Time) bool { return now.Sub(e.Seen) > 3*HeartbeatEvery }
+// Gone says whether the product does not answer, or has been silent for too long at now.
+func (e *Entry) Gone(now time.Time) bool { return e.Silent || now.Sub(e.Seen) > 3*HeartbeatEvery }
 
 // ID is the port's identity.
 func (e *Entry) ID(p *Port) product.PortID {

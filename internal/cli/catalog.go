@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -37,7 +38,7 @@ product still gives signs of life.`,
   meshctl catalog ls -o json | jq -r '.[].product.metadata.name'`, Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return g.withClient(cmd.Context(), callLimit, func(ctx context.Context, c *app.Client) error {
-				all, err := c.Catalog(ctx)
+				all, err := c.LiveCatalog(ctx)
 				if err != nil {
 					return err
 				}
@@ -105,7 +106,7 @@ func newCatalogShow(g *globals) *cobra.Command {
 		Example: `  meshctl catalog show flights`, Args: arguments("PRODUCT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return g.withClient(cmd.Context(), callLimit, func(ctx context.Context, c *app.Client) error {
-				all, err := c.Catalog(ctx)
+				all, err := c.LiveCatalog(ctx)
 				if err != nil {
 					return err
 				}
@@ -145,8 +146,11 @@ func showProduct(g *globals, e *catalog.Entry) error {
 		fmt.Fprintf(g.Out, "reads %s from %s\n", in.Name, from)
 	}
 	for _, p := range e.Ports {
-		fmt.Fprintf(g.Out, "\nport %s (%s): %s, last %s ago, lag %d, dead letters %d\n", p.Address, p.Output.Type,
-			count(int(p.Records), "record"), ago(g.Now(), p.LastTime), p.Last-min(p.Last, p.Visible), p.Dead)
+		fmt.Fprintf(g.Out, "\nport %s (%s): %s, ", p.Address, p.Output.Type, count(int(p.Records), "record"))
+		if !p.LastTime.IsZero() {
+			fmt.Fprintf(g.Out, "last %s ago, ", ago(g.Now(), p.LastTime))
+		}
+		fmt.Fprintf(g.Out, "lag %d, dead letters %d\n", p.Last-min(p.Last, p.Visible), p.Dead)
 		if p.Error != "" {
 			fmt.Fprintf(g.Out, "error: %s\n", p.Error)
 		}
@@ -190,11 +194,7 @@ func newCatalogSearch(g *globals) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				words := ""
-				for _, a := range args {
-					words += a + " "
-				}
-				hits := all.Search(words)
+				hits := all.Search(strings.Join(args, " "))
 				return render.Value(g.Out, o.format, hits, func() ([]string, [][]string) {
 					rows := [][]string{}
 					for _, h := range hits {

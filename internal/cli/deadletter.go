@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -146,7 +147,7 @@ func newDeadAct(g *globals, verb, short, long, done string,
 					return []string{done}, [][]string{{fmt.Sprint(a.Count)}}
 				})
 				if err == nil && len(a.Missing) > 0 {
-					return fault.New(fault.NotFound, "run meshctl deadletter ls "+args[0], "port %s has no dead letters %v", args[0], a.Missing)
+					return fault.New(fault.NotFound, "run meshctl deadletter ls "+args[0], "port %s has no dead letter %s", args[0], joined(a.Missing))
 				}
 				return err
 			})
@@ -155,6 +156,14 @@ func newDeadAct(g *globals, verb, short, long, done string,
 	cmd.Flags().BoolVar(&all, "all", false, "all dead letters of the port")
 	o.bind(cmd, render.Table, render.JSON, render.YAML)
 	return cmd
+}
+
+func joined(seqs []record.Seq) string {
+	texts := make([]string, len(seqs))
+	for i, s := range seqs {
+		texts[i] = fmt.Sprint(s)
+	}
+	return strings.Join(texts, ", ")
 }
 
 func letterNumbers(args []string) ([]record.Seq, error) {

@@ -32,8 +32,9 @@ type queryOpts struct {
 const parquet render.Format = "parquet"
 
 const queryLong = `Run one SELECT (DuckDB's SQL) over the mesh. Tables are named product.port, or by the
-product's name alone for the port of the same name; an older major version is
-product.port_v1 beside product.port_v2.
+product's name alone for the port of the same name or its only one. That is the newest
+major version; another one is named by its number, as in product.port_v1. SQL wants
+double quotes around a name with a dash: "my-product".port.
 
 On stderr it says as of which record and time of each table the answer holds. With
 -o parquet --out FILE the answer becomes a Parquet file.`
@@ -95,6 +96,9 @@ func runQuery(ctx context.Context, g *globals, o queryOpts) (err error) {
 	sql, err := o.statement(g)
 	if err != nil {
 		return err
+	}
+	if o.Limit < 0 {
+		return usageHint("give 0 for all rows", "--limit %d is below 0", o.Limit)
 	}
 	request := serve.QueryRequest{SQL: sql, Limit: o.Limit}
 	if len(o.Vars) > 0 {
