@@ -4,7 +4,7 @@ import "runtime/debug"
 
 // What a process of products may take for its Go heap, for each of them, before the
 // collector works harder; DuckDB and Badger's mapped files come on top.
-const heapPerProduct = 384 << 20
+const heapPerProduct = 640 << 20
 
 // The collector's target for a process of products: the heap is small and short-lived
 // beside the stores, so collecting rarely halves what the collector costs.
