@@ -97,11 +97,12 @@ func (p *Product) openInputTable(ctx context.Context, in *input) (err error) {
 		Skip: true, Logger: p.log,
 	}
 	log := p.log.With("input", in.spec.Name)
+	faults := &p.ports[p.desc.ID(p.desc.Spec.Outputs[0].Name).Folder()].faults // of what is made of it
 	in.steps.run(func(ctx context.Context) {
-		pipeline.Supervise(ctx, log, "materialise input", func(error) {}, m.Run)
+		pipeline.Supervise(ctx, log, "materialise input", faults.report("input "+in.spec.Name), m.Run)
 	})
 	in.steps.run(func(ctx context.Context) {
-		pipeline.Supervise(ctx, log, "maintain input", func(error) {}, maintain(in.table, p.o.MaintainEvery))
+		pipeline.Supervise(ctx, log, "maintain input", faults.report("maintain input "+in.spec.Name), maintain(in.table, p.o.MaintainEvery))
 	})
 	return nil
 }

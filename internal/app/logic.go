@@ -64,14 +64,14 @@ func (p *Product) openInputs(ctx context.Context, desc *product.Product, whole f
 }
 
 func (p *Product) driveCommand(desc *product.Product, pt *port) func(context.Context) error {
-	spec := *desc.Spec.Logic.Command
+	spec, emitter := *desc.Spec.Logic.Command, pt.emitter()
 	return func(ctx context.Context) error {
 		inputs, err := p.openInputs(ctx, desc, func(product.Input) bool { return false })
 		if err != nil {
 			return err
 		}
 		command := &pipeline.Command{Spec: spec, Dir: p.o.Dir, Env: p.o.Env, Logger: pt.logger()}
-		logic := p.batchLogic(pt, command)
+		logic := batchLogic(pt, emitter, command)
 		for _, in := range inputs {
 			logic.Inputs = append(logic.Inputs, in.logicInput(p, spec.BatchSize))
 		}
@@ -83,10 +83,10 @@ func (p *Product) driveCommand(desc *product.Product, pt *port) func(context.Con
 	}
 }
 
-func (p *Product) batchLogic(pt *port, t pipeline.Transform) *pipeline.Logic {
+func batchLogic(pt *port, e pipeline.Emitter, t pipeline.Transform) *pipeline.Logic {
 	return &pipeline.Logic{
 		Transform: &pipeline.Isolate{Inner: t, Tries: isolateTries, Pause: isolatePause, Logger: pt.logger()},
-		Emitter:   pt.emitter(), Logger: pt.logger(),
+		Emitter:   e, Logger: pt.logger(),
 	}
 }
 
@@ -108,6 +108,7 @@ func (p *Product) driveBatch(desc *product.Product, pt *port) (func(context.Cont
 	if err != nil {
 		return nil, err
 	}
+	emitter := pt.emitter()
 	return func(ctx context.Context) error {
 		inputs, err := p.openInputs(ctx, desc, func(in product.Input) bool { return in.Name != sql.Over })
 		if err != nil {
@@ -117,7 +118,7 @@ func (p *Product) driveBatch(desc *product.Product, pt *port) (func(context.Cont
 			if in.spec.Name != sql.Over {
 				continue
 			}
-			logic := p.batchLogic(pt, &pipeline.SQLBatch{
+			logic := batchLogic(pt, emitter, &pipeline.SQLBatch{
 				Input: in.contract,
 				Query: func(ctx context.Context, batch arrow.RecordBatch) (pipeline.Rows, error) {
 					return p.tables.Transform(ctx, olap.Transform{SQL: text, Schema: inputSchema, Table: in.spec.Name, Batch: batch})
@@ -136,6 +137,7 @@ func (p *Product) driveTable(desc *product.Product, pt *port) (func(context.Cont
 	if err != nil {
 		return nil, err
 	}
+	emitter := pt.emitter()
 	return func(ctx context.Context) error {
 		inputs, err := p.openInputs(ctx, desc, func(product.Input) bool { return true })
 		if err != nil {
@@ -156,7 +158,7 @@ func (p *Product) driveTable(desc *product.Product, pt *port) (func(context.Cont
 			Changed: func(ctx context.Context, than map[string]record.Seq) error {
 				return anyBeyond(ctx, inputs, than)
 			},
-			Interval: time.Duration(sql.Interval), Emitter: pt.emitter(), Logger: pt.logger(),
+			Interval: time.Duration(sql.Interval), Emitter: emitter, Logger: pt.logger(),
 		}
 		return logic.Run(ctx)
 	}, nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/meshctl/meshctl/internal/catalog"
 	"github.com/meshctl/meshctl/internal/contract"
+	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/kv"
 	"github.com/meshctl/meshctl/internal/mesh"
 	"github.com/meshctl/meshctl/internal/olap"
@@ -34,6 +35,7 @@ type port struct {
 	drive    func(context.Context) error // what makes records for the log; may be nil
 	steps    *group                      // nil while stopped
 	faults   faults
+	logs     []*appendLog // that its steps append to
 
 	p *Product
 }
@@ -118,12 +120,19 @@ func (pt *port) stop() {
 		pt.steps.stop()
 		pt.steps = nil
 	}
+	for _, l := range pt.logs {
+		l.publisher.Close()
+	}
 }
 
-// pausing does something while no step of the port runs.
+// pausing does something while no step of the port runs. It is a Conflict when the
+// descriptor was applied anew meanwhile.
 func (pt *port) pausing(do func() error) error {
 	pt.p.mu.Lock()
 	defer pt.p.mu.Unlock()
+	if pt.p.ports[pt.id.Folder()] != pt || pt.steps == nil {
+		return fault.New(fault.Conflict, "do it again", "the descriptor of %s was just applied", pt.id)
+	}
 	pt.stop()
 	pt.progress.Restart()
 	err := do()
@@ -152,7 +161,7 @@ func (pt *port) materialiser(stores []pipeline.Store) *pipeline.Materialiser {
 	return &pipeline.Materialiser{
 		Port: pt.id, Contract: pt.contract, Stores: stores,
 		Source:   openSource(nc, pt.id.Stream()),
-		Dead:     pt.deadLog(pipeline.LogSource),
+		Dead:     pt.appending(pt.deadLog(pipeline.LogSource)),
 		Progress: pt.progress, Logger: pt.logger(),
 	}
 }
@@ -189,14 +198,20 @@ func (pt *port) deadLog(source string) *appendLog {
 	return l
 }
 
+// appending is a log that a step of the port appends to.
+func (pt *port) appending(l *appendLog) *appendLog {
+	pt.logs = append(pt.logs, l)
+	return l
+}
+
 // door is the step of a port that takes published records as they are.
 func (pt *port) door() *pipeline.Door {
 	nc := pt.p.leaf.Conn()
 	return &pipeline.Door{
 		Port: pt.id, Contract: pt.contract,
 		Inbox:      openSource(nc, pt.id.InboxStream()),
-		Log:        newLog(nc, pt.id.Stream(), ""),
-		Dead:       pt.deadLog(pipelineSource),
+		Log:        pt.appending(newLog(nc, pt.id.Stream(), "")),
+		Dead:       pt.appending(pt.deadLog(pipelineSource)),
 		Checkpoint: pipeline.Checkpoint{Path: pt.p.data.sub("logic", pt.id.Folder()+".position")},
 		Progress:   pt.progress,
 		Trim:       trimInbox(nc, pt.id.InboxStream()),
@@ -207,8 +222,8 @@ func (pt *port) emitter() pipeline.Emitter {
 	nc := pt.p.leaf.Conn()
 	return pipeline.Emitter{
 		Port: pt.id, Contract: pt.contract,
-		Log:      newLog(nc, pt.id.Stream(), ""),
-		Dead:     pt.deadLog(pipelineSource),
+		Log:      pt.appending(newLog(nc, pt.id.Stream(), "")),
+		Dead:     pt.appending(pt.deadLog(pipelineSource)),
 		Outbox:   pipeline.Outbox{Path: pt.p.data.sub("logic", pt.id.Folder()+".outbox")},
 		Progress: pt.progress,
 	}

@@ -49,6 +49,8 @@ type Product struct {
 	steps      *group
 	started    time.Time
 	registered chan struct{} // closed once the catalog has the product
+	applied    chan struct{} // has one when the catalog should be told at once
+	closing    sync.Once
 
 	mu    sync.RWMutex // guards below
 	desc  *product.Product
@@ -71,6 +73,7 @@ func StartProduct(ctx context.Context, o ProductOptions) (_ *Product, err error)
 	p := &Product{
 		o: o, log: o.Logger.With("product", desc.Metadata.Name), started: time.Now().UTC(),
 		ports: map[string]*port{}, inputs: map[string]*input{}, registered: make(chan struct{}),
+		applied: make(chan struct{}, 1),
 	}
 	if p.data, err = claimData(o.Data, productData, desc.Metadata.Name); err != nil {
 		return nil, err
@@ -120,8 +123,14 @@ func (p *Product) openStores(ctx context.Context, desc *product.Product) (err er
 	return err
 }
 
-// Close drains: steps finish their batch, calls their answer, stores their writes.
-func (p *Product) Close(ctx context.Context) error {
+// Close drains: steps finish their batch, calls their answer, stores their writes. A
+// second Close does nothing.
+func (p *Product) Close(ctx context.Context) (err error) {
+	p.closing.Do(func() { err = p.close(ctx) })
+	return err
+}
+
+func (p *Product) close(ctx context.Context) error {
 	var errs []error
 	if p.http != nil {
 		errs = append(errs, p.http.Close(ctx))
@@ -130,9 +139,9 @@ func (p *Product) Close(ctx context.Context) error {
 		errs = append(errs, p.service.Close(ctx))
 	}
 	p.steps.stop()
-	for _, in := range p.inputs {
-		in.steps.stop()
-	}
+	p.mu.Lock()
+	p.stopPorts()
+	p.mu.Unlock()
 	if p.tables != nil {
 		errs = append(errs, p.tables.Close())
 	}
@@ -169,7 +178,8 @@ func (p *Product) descriptor() *product.Product {
 }
 
 // Apply makes the running product follow a descriptor and returns what changed. A
-// change that breaks a contract under the same major version is refused whole.
+// change that breaks a contract under the same major version is refused whole, and one
+// that fails leaves the product running as before.
 // Contracts of earlier majors keep running beside the new ones.
 func (p *Product) Apply(ctx context.Context, desc *product.Product) ([]product.Change, error) {
 	p.mu.Lock()
@@ -185,15 +195,33 @@ func (p *Product) Apply(ctx context.Context, desc *product.Product) ([]product.C
 			return changes, err
 		}
 	}
+	before, ports := p.desc, p.ports
 	p.stopPorts()
+	if err := p.follow(ctx, desc); err != nil {
+		p.stopPorts()
+		p.desc, p.ports = before, ports
+		if before != nil {
+			err = errors.Join(err, p.startPorts(ctx))
+		}
+		return changes, err
+	}
+	select {
+	case p.applied <- struct{}{}:
+	default: // it is to be told already
+	}
+	return changes, nil
+}
+
+// follow opens and starts what a descriptor says, and remembers it once that runs.
+func (p *Product) follow(ctx context.Context, desc *product.Product) error {
 	p.desc = desc
 	if err := p.openPorts(ctx); err != nil {
-		return changes, err
+		return err
 	}
-	if err := p.saveContracts(); err != nil {
-		return changes, err
+	if err := p.startPorts(ctx); err != nil {
+		return err
 	}
-	return changes, p.startPorts(ctx)
+	return p.saveContracts()
 }
 
 func refuseBreaking(desc *product.Product, changes []product.Change) error {
@@ -239,15 +267,20 @@ func (p *Product) openPorts(ctx context.Context) error {
 		id := p.desc.ID(out.Name)
 		contracts[id.Folder()] = savedContract{ID: id, Version: p.desc.Metadata.Version, Output: out}
 	}
-	p.ports = map[string]*port{}
+	ports := map[string]*port{}
 	for folder, c := range contracts {
 		pt, err := p.openPort(ctx, c.ID, c.Output, c.Version)
 		if err != nil {
 			return fmt.Errorf("open port %s: %w", c.ID, err)
 		}
 		pt.version = c.Version
-		p.ports[folder] = pt
+		if old := p.ports[folder]; old != nil { // those who wait for it wait on
+			pt.progress = old.progress
+			pt.progress.Restart()
+		}
+		ports[folder] = pt
 	}
+	p.ports = ports
 	return nil
 }
 
@@ -399,6 +432,7 @@ func (p *Product) register(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-p.applied:
 		case <-time.After(pause):
 		}
 	}
