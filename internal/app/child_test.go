@@ -140,17 +140,6 @@ func (c *child) kill() {
 	}
 }
 
-// end asks the process to drain and waits for it.
-func (c *child) end(t *testing.T) {
-	t.Helper()
-	if err := c.stdin.Close(); err != nil {
-		t.Error(err)
-	}
-	if err := c.cmd.Wait(); err != nil {
-		t.Errorf("drain: %v", err)
-	}
-}
-
 // freePort is a port that nobody listens on.
 func freePort(t *testing.T) int {
 	t.Helper()

@@ -111,7 +111,7 @@ func (p *Product) openInputTable(ctx context.Context, in *input) (err error) {
 // keeps it for the next start. Until the port is there, it waits.
 func (p *Product) findSource(ctx context.Context, spec product.Input) (sourcePort, error) {
 	file := p.data.sub("inputs", spec.Name+".json")
-	said := false
+	patience := newPatience()
 	for {
 		src, err := p.askSource(ctx, spec.Port)
 		if err == nil {
@@ -124,9 +124,8 @@ func (p *Product) findSource(ctx context.Context, spec product.Input) (sourcePor
 		if kept, ok, err := keptSource(file, spec.Port); err != nil || ok {
 			return kept, err
 		}
-		if !said {
+		if patience.over(err) {
 			p.log.Warn("an input is not there yet; waiting for it", "input", spec.Name, "port", spec.Port, "error", err)
-			said = true
 		}
 		select {
 		case <-ctx.Done():

@@ -16,7 +16,6 @@ import (
 	"github.com/meshctl/meshctl/internal/olap"
 	"github.com/meshctl/meshctl/internal/pipeline"
 	"github.com/meshctl/meshctl/internal/product"
-	"github.com/meshctl/meshctl/internal/record"
 )
 
 // maintainEvery is, unless ProductOptions say otherwise, how often a table is asked whether a roll or compaction is due.
@@ -227,11 +226,6 @@ func (pt *port) emitter() pipeline.Emitter {
 		Outbox:   pipeline.Outbox{Path: pt.p.data.sub("logic", pt.id.Folder()+".outbox")},
 		Progress: pt.progress,
 	}
-}
-
-// watermark is the last record that every store of the port holds.
-func (pt *port) watermark(ctx context.Context) (record.Watermark, error) {
-	return pt.table.Watermark(ctx)
 }
 
 // entry is the port as the catalog shows it.

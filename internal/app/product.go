@@ -416,19 +416,18 @@ func (p *Product) Entry(ctx context.Context) (catalog.Entry, error) {
 // hub cannot be reached it goes on trying.
 func (p *Product) register(ctx context.Context) {
 	var once sync.Once
-	for said := false; ; {
+	patience := newPatience()
+	for {
 		pause := catalog.HeartbeatEvery
 		err := p.putEntry(ctx)
 		if err == nil {
 			once.Do(func() { close(p.registered) })
-		}
-		if err != nil {
+		} else {
 			pause = 200 * time.Millisecond
 		}
-		if err != nil && ctx.Err() == nil && !said {
+		if patience.over(err) && ctx.Err() == nil {
 			p.log.Warn("the catalog cannot be reached; trying on", "error", err)
 		}
-		said = err != nil
 		select {
 		case <-ctx.Done():
 			return

@@ -43,7 +43,7 @@ func program(name string) {
 			continue
 		case strings.HasPrefix(line, `{"$end"`):
 			if name == "silent" {
-				time.Sleep(time.Hour)
+				time.Sleep(time.Hour) // until it is killed
 			}
 			fmt.Println(line)
 			if name == "once" {
@@ -54,7 +54,7 @@ func program(name string) {
 		flaw(name, line)
 	}
 	if name == "stays" || name == "parent" {
-		time.Sleep(time.Hour)
+		time.Sleep(time.Hour) // until it is killed
 	}
 	os.Exit(0)
 }

@@ -258,7 +258,7 @@ func attempt(t *testing.T, idle time.Duration, step func(context.Context) error)
 	ended := make(chan error, 1)
 	go func() { ended <- step(ctx) }()
 	synctest.Wait()
-	time.Sleep(idle)
+	time.Sleep(idle) // of the bubble's clock
 	synctest.Wait()
 	cancel()
 	err := <-ended

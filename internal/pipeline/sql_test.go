@@ -13,7 +13,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
-	"github.com/meshctl/meshctl/internal/contract"
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/product"
 	"github.com/meshctl/meshctl/internal/record"
@@ -56,7 +55,6 @@ type sqlWorld struct {
 	behind    record.Seq // how far the input's table is behind, while it is made again
 	bad       bool
 	table     SQLTable
-	contract  *contract.Contract
 }
 
 // want is what the statement gives at a sequence, the bad rows aside.

@@ -66,7 +66,7 @@ func (c *csvWriter) Truncated() bool { return false }
 
 // appendCSV appends a field, in quotes where it needs them or could be taken for null.
 func appendCSV(dst, text []byte, null string) []byte {
-	if string(text) != null && len(text) > 0 && bytes.IndexAny(text, "\",\r\n") < 0 && text[0] != ' ' && text[len(text)-1] != ' ' {
+	if string(text) != null && len(text) > 0 && !bytes.ContainsAny(text, "\",\r\n") && text[0] != ' ' && text[len(text)-1] != ' ' {
 		return append(dst, text...)
 	}
 	dst = append(dst, '"')
