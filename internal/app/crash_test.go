@@ -3,12 +3,15 @@ package app
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -82,7 +85,31 @@ func crashed(t *testing.T, c crash) *crashRun {
 		n += len(r.published[id])
 	}
 	t.Logf("%d records published through %d kills in %s", n, rounds, time.Since(began).Round(time.Second))
+	for name, o := range r.options {
+		if segments(t, o.Data) == 0 {
+			t.Errorf("%s has rolled no segment, so no kill can have hit that", name)
+		}
+	}
 	return r
+}
+
+// segments is how many Parquet files are below a folder.
+func segments(t *testing.T, dir string) int {
+	t.Helper()
+	n := 0
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if filepath.Ext(path) == ".parquet" {
+			n++
+		}
+		if errors.Is(err, fs.ErrNotExist) { // merged away meanwhile
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func (r *crashRun) open(t *testing.T) {
