@@ -249,14 +249,14 @@ func (c *Client) Tail(ctx context.Context, address string, o TailOptions, emit f
 			return err
 		}
 		for _, m := range msgs {
-			if !o.Follow && m.Seq > state.Last || o.Limit > 0 && given == o.Limit {
+			if !o.Follow && m.Seq > state.Last {
 				return nil
 			}
 			given++
 			if err := emit(tailed(id, m)); err != nil {
 				return err
 			}
-			if !o.Follow && m.Seq >= state.Last {
+			if !o.Follow && m.Seq >= state.Last || given == o.Limit { // given is never 0 here
 				return nil
 			}
 		}
