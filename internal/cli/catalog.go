@@ -122,7 +122,7 @@ func newCatalogShow(g *globals) *cobra.Command {
 		},
 	}
 	o.bind(cmd, render.Table, render.JSON, render.YAML)
-	return cmd
+	return g.completeFirst(cmd, false, productNames)
 }
 
 func showProduct(g *globals, e *catalog.Entry) error {

@@ -46,7 +46,7 @@ func newDeadLs(g *globals) *cobra.Command {
 		},
 	}
 	o.bind(cmd, render.Table, render.JSON, render.YAML, render.JSONL, render.CSV)
-	return cmd
+	return g.completeFirst(cmd, false, portNames)
 }
 
 func (g *globals) withLetters(cmd *cobra.Command, port string, do func([]app.Letter) error) error {
@@ -81,7 +81,7 @@ func newDeadShow(g *globals) *cobra.Command {
 		},
 	}
 	o.bind(cmd, render.YAML, render.JSON)
-	return cmd
+	return g.completeFirst(cmd, false, portNames)
 }
 
 func newDeadCount(g *globals) *cobra.Command {
@@ -106,7 +106,7 @@ func newDeadCount(g *globals) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&strict, "strict", false, "exit with 1 when there are any")
 	o.bind(cmd, render.Table, render.JSON, render.YAML)
-	return cmd
+	return g.completeFirst(cmd, false, portNames)
 }
 
 func newDeadReplay(g *globals) *cobra.Command {
@@ -155,7 +155,7 @@ func newDeadAct(g *globals, verb, short, long, done string,
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "all dead letters of the port")
 	o.bind(cmd, render.Table, render.JSON, render.YAML)
-	return cmd
+	return g.completeFirst(cmd, false, portNames)
 }
 
 func joined(seqs []record.Seq) string {

@@ -46,7 +46,7 @@ func newGet(g *globals) *cobra.Command {
 		},
 	}
 	o.Output.bind(cmd, render.Table, render.JSON, render.YAML, render.JSONL, render.CSV)
-	return cmd
+	return g.completeFirst(cmd, false, portNames)
 }
 
 func runGet(ctx context.Context, g *globals, c *app.Client, o getOpts) error {
@@ -120,7 +120,7 @@ func newScan(g *globals) *cobra.Command {
 	f.BoolVar(&o.Request.Reverse, "reverse", false, "from the last key to the first")
 	f.IntVar(&o.Request.Limit, "limit", 100, "print at most `n` records; 0 for all")
 	o.Output.bind(cmd, render.Table, render.JSON, render.YAML, render.JSONL, render.CSV)
-	return cmd
+	return g.completeFirst(cmd, false, portNames)
 }
 
 func runScan(ctx context.Context, g *globals, c *app.Client, o scanOpts) error {
@@ -185,10 +185,13 @@ func newTail(g *globals) *cobra.Command {
 	f.BoolVarP(&o.Follow, "follow", "f", false, "go on with new records until interrupted")
 	f.IntVar(&o.Limit, "limit", 0, "print at most `n` records; 0 for all")
 	o.Output.bind(cmd, render.Table, render.JSONL)
-	return cmd
+	return g.completeFirst(cmd, false, portNames)
 }
 
 func runTail(ctx context.Context, g *globals, c *app.Client, o tailOpts) error {
+	if o.Limit < 0 || o.Last < 0 {
+		return usageHint("give 0 for all records", "a number of records is below 0")
+	}
 	options := app.TailOptions{Follow: o.Follow, Limit: o.Limit, Last: o.Last}
 	if o.From != "" {
 		if err := readFrom(o.From, g.Now(), &options); err != nil {

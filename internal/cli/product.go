@@ -71,5 +71,5 @@ func newProductRemove(g *globals) *cobra.Command {
 		},
 	}
 	o.bind(cmd, render.Table, render.JSON, render.YAML)
-	return cmd
+	return g.completeFirst(cmd, false, productNames)
 }

@@ -46,7 +46,7 @@ func newPublish(g *globals) *cobra.Command {
 	cmd.Flags().StringArrayVar(&o.Delete, "delete", nil, "delete this `key` of a state port; may be repeated")
 	bindSending(cmd, &o.NoWait, &o.Strict)
 	o.Output.bind(cmd, render.Table, render.JSON, render.YAML)
-	return cmd
+	return g.completeFirst(cmd, false, portNames)
 }
 
 func bindSending(cmd *cobra.Command, noWait, strict *bool) {
@@ -172,7 +172,7 @@ func newImport(g *globals) *cobra.Command {
 	oneOf(cmd, "format", "csv", "json", "parquet")
 	bindSending(cmd, &o.NoWait, &o.Strict)
 	o.Output.bind(cmd, render.Table, render.JSON, render.YAML)
-	return cmd
+	return g.completeFirst(cmd, true, portNames)
 }
 
 func runImport(ctx context.Context, g *globals, o importOpts) error {

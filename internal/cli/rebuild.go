@@ -44,5 +44,5 @@ func newRebuild(g *globals) *cobra.Command {
 	f.StringVar(&r.Port, "port", "", "only this `port`")
 	f.BoolVar(&r.LoseExpired, "dangerous-lose-expired", false, "go on though the log's retention has dropped records that the stores still hold")
 	o.bind(cmd, render.Table, render.JSON, render.YAML)
-	return cmd
+	return g.completeFirst(cmd, false, productNames)
 }
