@@ -26,7 +26,8 @@ import (
 // what still runs. "meshctl up", "hub" and "run" go on beside the commands that follow,
 // on free ports. A command ends with 0, or its output ends with the line "(exit code N)".
 // Times, durations, addresses, sequences of "as of" and what stands where the page says
-// "…" may differ. With -update the pages show what the commands print. The descriptors in
+// "…" may differ. A ```diff block, whose first line is "# FILE", changes that file.
+// With -update the pages show what the commands print. The descriptors in
 // ```yaml blocks are valid.
 func TestDocs(t *testing.T) {
 	root, err := filepath.Abs(filepath.Join("..", ".."))
@@ -48,22 +49,27 @@ func TestDocs(t *testing.T) {
 				t.Errorf("%v in\n%s", problems, block[1])
 			}
 		}
-		blocks := consoleBlocks.FindAllSubmatchIndex(text, -1)
+		blocks := blocksPlayed.FindAllSubmatchIndex(text, -1)
 		if len(blocks) == 0 {
 			continue
 		}
 		sessions++
 		t.Run(filepath.Base(page), func(t *testing.T) {
+			t.Parallel()
 			s := newSession(t, root)
 			var shown bytes.Buffer
 			end := 0
 			for _, b := range blocks {
+				play := s.play
+				if string(text[b[2]:b[3]]) == "diff" {
+					play = s.edit
+				}
 				if t.Failed() { // what follows would only be the consequence
 					return
 				}
-				shown.Write(text[end:b[2]])
-				shown.WriteString(s.play(string(text[b[2]:b[3]])))
-				end = b[3]
+				shown.Write(text[end:b[4]])
+				shown.WriteString(play(string(text[b[4]:b[5]])))
+				end = b[5]
 			}
 			shown.Write(text[end:])
 			if *update && !t.Failed() {
@@ -79,8 +85,8 @@ func TestDocs(t *testing.T) {
 }
 
 var (
-	consoleBlocks = regexp.MustCompile("(?sm)^```console\n(.*?)^```$")
-	descriptors   = regexp.MustCompile("(?sm)^```yaml\n(apiVersion: .*?)^```$")
+	blocksPlayed = regexp.MustCompile("(?sm)^```(console|diff)\n(.*?)^```$")
+	descriptors  = regexp.MustCompile("(?sm)^```yaml\n(apiVersion: .*?)^```$")
 )
 
 // session is one page's terminal.
@@ -167,6 +173,33 @@ func (s *session) runUntil(step docStep) (got string, ok bool) {
 	return got, true
 }
 
+// edit makes a diff block's change of a file of the session.
+func (s *session) edit(block string) string {
+	head, change, _ := strings.Cut(block, "\n")
+	path := filepath.Join(s.dir, filepath.FromSlash(strings.TrimPrefix(head, "# ")))
+	text, err := os.ReadFile(path)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var before, after strings.Builder
+	for line := range strings.Lines(change) {
+		if line[0] != '+' {
+			before.WriteString(line[1:])
+		}
+		if line[0] != '-' {
+			after.WriteString(line[1:])
+		}
+	}
+	if n := strings.Count(string(text), before.String()); n != 1 {
+		s.t.Fatalf("%s has %d times\n%s", head, n, before.String())
+	}
+	edited := strings.Replace(string(text), before.String(), after.String(), 1)
+	if err := os.WriteFile(path, []byte(edited), 0o644); err != nil {
+		s.t.Fatal(err)
+	}
+	return block
+}
+
 type docStep struct{ command, shown, output string }
 
 // steps cuts a block into commands and what each of them prints.
@@ -219,8 +252,11 @@ func (s *session) run(command string) string {
 	case err != nil:
 		s.t.Fatalf("$ %s: %v\n%s", command, err, out.String())
 	}
-	return out.String()
+	return strings.ReplaceAll(progress.ReplaceAllString(out.String(), ""), s.dir, "/home/ada/mesh")
 }
+
+// progress is what a slow import tells meanwhile.
+var progress = regexp.MustCompile(`(?m)^\S+: \d+.* rows/s.*\n`)
 
 func (s *session) shell(ctx context.Context, command string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "bash", "-c", command)
@@ -318,7 +354,7 @@ func agrees(page, got string) bool {
 		page, got = v.re.ReplaceAllString(page, v.with), v.re.ReplaceAllString(got, v.with)
 	}
 	pattern := regexp.QuoteMeta(strings.TrimSpace(page))
-	pattern = regexp.MustCompile(`(?m)^…$\n?`).ReplaceAllString(pattern, `(?s:.*)`)
+	pattern = regexp.MustCompile(`(?m)\n?^…$`).ReplaceAllString(pattern, `(?s:.*)`)
 	pattern = strings.ReplaceAll(pattern, "…", `[^\n]*`)
 	return regexp.MustCompile(`^` + pattern + `$`).MatchString(strings.TrimSpace(got))
 }
@@ -335,6 +371,7 @@ func TestDocsComparison(t *testing.T) {
 		{"flights  250000\n", "flights 249999\n", false},
 		{"a\n…\nz\n", "a\nb\nc\nz\n", true},
 		{"a\n…\nz\n", "a\nb\nc\n", false},
+		{"a\n…\n", "a\n", true},
 		{"error: a … b\n(exit code 1)\n", "error: a x b\n(exit code 1)\n", true},
 		{"error: a\n", "error: a\n(exit code 1)\n", false},
 		{"", "\n", true},
