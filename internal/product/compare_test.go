@@ -42,7 +42,7 @@ func TestCompare(t *testing.T) {
 		{"status", "owner: ops", "owner: ops, status: deprecated", `metadata.status: status changes from "active" to "deprecated"`},
 		{"tags", "owner: ops", "owner: ops, tags: [a]", `metadata.tags: tags changes from none to ["a"]`},
 		{"labels", "owner: ops", "owner: ops, labels: {a: b}", `metadata.labels: labels changes from none to {"a":"b"}`},
-		{"input", "a, port: a}", "a, port: b}, {name: b}", `spec.inputs[a].port: port changes from "a" to "b"; spec.inputs[b]: input b is added, and read from its beginning`},
+		{"input", "a, port: a}", "a, port: b}, {name: b, port: c}", `spec.inputs[a].port: port changes from "a" to "b"; spec.inputs[b]: input b is added, and read from its beginning`},
 		{"input removed", "name: a,", "name: b,", "spec.logic: logic changes: records made from now on follow it, those in the log stay as they are; spec.inputs[a]: input a is removed; spec.inputs[b]: input b is added, and read from its beginning"},
 		{"logic", "SELECT 1", "SELECT 2", "spec.logic: logic changes: records made from now on follow it, those in the log stay as they are"},
 		{"logic removed", "  inputs: [{name: a, port: a}]\n  logic: {sql: {query: SELECT 1}}\n", "", "spec.logic: logic is removed: the output takes published records as they are; spec.inputs[a]: input a is removed"},

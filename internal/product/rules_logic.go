@@ -46,10 +46,15 @@ func (c *checker) inputs() {
 // nowhere else.
 func (c *checker) inputSchema(path string, in *Input) {
 	logic := c.Product.Spec.Logic
-	switch published := !c.marks.has(path + ".port"); {
+	published := !c.marks.has(path + ".port")
+	sql := logic != nil && logic.SQL != nil
+	switch {
 	case !published && len(in.Schema) > 0:
 		c.add(path+".schema", "leave schema out: the port's own contract holds", "input %s reads a port and has a schema", in.Name)
-	case published && len(in.Schema) == 0 && logic != nil && logic.SQL != nil:
+	case published && sql && (logic.SQL.Mode == ModeTable || logic.SQL.Over != "" && logic.SQL.Over != in.Name):
+		c.add(path, "publish it to a product of its own, and read that one's port",
+			"SQL logic reads input %s whole, which is published to this product and kept nowhere", in.Name)
+	case published && sql && len(in.Schema) == 0:
 		c.add(path+".schema", "add the columns of what is published", "SQL logic reads input %s, which has no schema", in.Name)
 	}
 	c.columns(path+".schema", in.Schema)
