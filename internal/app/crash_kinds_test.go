@@ -19,7 +19,7 @@ const crashHead = `apiVersion: meshctl.dev/v1alpha1
 kind: DataProduct
 metadata: {name: %s, domain: lab, owner: lab@example.org, version: 1.0.0}
 spec:
-  storage: {segmentRows: 500, segmentAge: 1s}
+  storage: {segmentRows: 200, segmentAge: 1s}
 `
 
 const doorSpec = `  outputs:

@@ -7,9 +7,11 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/meshctl/meshctl/internal/mesh"
 	"github.com/meshctl/meshctl/internal/product"
 	"github.com/meshctl/meshctl/internal/serve"
 )
@@ -41,6 +43,25 @@ func TestClosedMeshLeavesNothingRunning(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d goroutines are left, such as\n%s", len(left)-len(before), left[0])
 		}
+	}
+}
+
+func TestCloseWaitsForSteps(t *testing.T) {
+	w := startWorld(t, t.TempDir(), folder(t, ordersYAML))
+	pt, err := w.mesh.Products()[0].port("orders")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ended atomic.Bool
+	pt.step("linger", func(ctx context.Context) error {
+		<-ctx.Done()
+		pause(context.WithoutCancel(ctx), 300*time.Millisecond)
+		ended.Store(true)
+		return ctx.Err()
+	})
+	w.stop(t)
+	if !ended.Load() {
+		t.Error("the product was closed while a step was at work")
 	}
 }
 
@@ -78,6 +99,57 @@ func TestDescriptorThatCannotRunLeavesTheProductRunning(t *testing.T) {
 	}
 	if rows, _ := w.query(t, "SELECT id, n, run FROM made.made ORDER BY id"); strings.Join(rows, ";") != "1|1|one;2|2|one" {
 		t.Errorf("rows = %v", rows)
+	}
+}
+
+// Logic whose descriptor was edited goes on from where it was, with inputs opened anew.
+func TestEditedLogicGoesOnFromItsInputs(t *testing.T) {
+	dir := folder(t, revenueYAML)
+	w := startWorld(t, t.TempDir(), folder(t, ordersYAML), folder(t, customersYAML), dir)
+	const revenue = "SELECT city, orders FROM revenue ORDER BY city"
+	w.publish(t, "customers", `{"name":"Ann","city":"Rome"}`)
+	w.publish(t, "orders", `{"id":"1","customer":"Ann","total":1}`)
+	w.eventually(t, revenue, "Rome|1")
+	p := w.mesh.Products()[2]
+	before := p.knownInput("orders")
+	desc := loaded(t, dir)
+	desc.Spec.Logic.SQL.Query = strings.Replace(desc.Spec.Logic.SQL.Query, "count(*)", "100 + count(*)", 1)
+	if _, err := p.Apply(t.Context(), desc); err != nil {
+		t.Fatal(err)
+	}
+	if before.steps.ctx.Err() == nil {
+		t.Error("the steps of an input go on beside the new ones")
+	}
+	w.eventually(t, revenue, "Rome|101")
+	w.publish(t, "orders", `{"id":"2","customer":"Ann","total":1}`)
+	w.eventually(t, revenue, "Rome|102")
+	r := &crashRun{client: w.client}
+	if log := r.log(t, product.PortID{Product: "revenue", Domain: "shop", Port: "revenue", Major: 1}); len(log) != 3 {
+		t.Errorf("the log has %d records, want 3", len(log))
+	}
+}
+
+// A fault of an input is told as one of the port that is made of it.
+func TestFaultOfAnInputIsTold(t *testing.T) {
+	w := startWorld(t, t.TempDir(), folder(t, ordersYAML), folder(t, customersYAML), folder(t, revenueYAML))
+	w.publish(t, "customers", `{"name":"Ann","city":"Rome"}`)
+	w.publish(t, "orders", `{"id":"1","customer":"Ann","total":1}`)
+	w.eventually(t, "SELECT orders FROM revenue", "1")
+	p := w.mesh.Products()[2]
+	if err := p.Ready(); err != nil {
+		t.Fatal(err)
+	}
+	if err := mesh.DeleteStream(t.Context(), p.leaf.Conn(), p.knownInput("orders").stream); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(30 * time.Second); ; pause(t.Context(), 20*time.Millisecond) {
+		err := p.Ready()
+		if err != nil && strings.Contains(err.Error(), "input orders") {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("a product whose input is broken says %v", err)
+		}
 	}
 }
 
