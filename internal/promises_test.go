@@ -17,7 +17,7 @@ func TestPromisesNameTestsThatExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	row := regexp.MustCompile("(?m)^\\| \\*\\*(\\d)\\. .*$")
+	row := regexp.MustCompile(`(?m)^\| \*\*(\d)\. .*$`)
 	named := regexp.MustCompile("`([a-z]+)\\.(Test[A-Za-z0-9]+)`")
 	rows := row.FindAllStringSubmatch(string(page), -1)
 	if len(rows) != 6 {

@@ -85,8 +85,7 @@ func TestDescriptorThatCannotRunLeavesTheProductRunning(t *testing.T) {
 	dir := folder(t, yaml)
 	w := startWorld(t, t.TempDir(), dir)
 	w.publish(t, "made", `{"id":"1","n":1}`)
-	var broken product.Product
-	broken = *loaded(t, dir)
+	broken := *loaded(t, dir)
 	logic := *broken.Spec.Logic.SQL
 	logic.Query, logic.File = "", "missing.sql"
 	broken.Spec.Logic = &product.Logic{SQL: &logic}
