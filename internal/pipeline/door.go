@@ -65,6 +65,7 @@ type doorRun struct {
 	trimmed record.Seq // last of the inbox that is trimmed too
 	out     []Outgoing
 	letters []letter
+	refused bool // letters since the last checkpoint
 	bytes   int
 	trimmer trimmer
 }
@@ -137,9 +138,25 @@ func (r *doorRun) take(ctx context.Context, msgs []Message) error {
 	r.trimmer.add(msgs)
 	if len(msgs) > 0 {
 		r.worked = max(r.worked, msgs[len(msgs)-1].Seq)
+		if r.refused { // another contract may take these lines: they must not be judged again
+			if err := r.save(); err != nil {
+				return err
+			}
+			r.refused = false
+		}
 		r.Progress.setReached(r.Port.Port, r.worked, r.logged)
 	}
 	return r.trim(ctx)
+}
+
+// save saves the checkpoint: all that has been worked off is where it belongs.
+func (r *doorRun) save() error {
+	at := Position{Major: uint64(r.worked), Index: wholeMessage}
+	if r.done.After(at) {
+		at = r.done
+	}
+	logged := r.logged - record.Seq(r.dropped) // none is appended before all those are passed
+	return r.Checkpoint.save(mark{at, logged, r.trimmed})
 }
 
 // lines are the records of an inbox message, counted from 1: NDJSON when the message
@@ -191,6 +208,7 @@ func (r *doorRun) flush(ctx context.Context) error {
 		r.logged = last
 	}
 	r.Progress.count(len(r.out), buried)
+	r.refused = r.refused || len(r.letters) > 0
 	clear(r.out)
 	clear(r.letters)
 	r.out, r.letters, r.bytes = r.out[:0], r.letters[:0], 0
@@ -202,12 +220,7 @@ func (r *doorRun) trim(ctx context.Context) error {
 	if !r.trimmer.due() {
 		return nil
 	}
-	at := Position{Major: uint64(r.worked), Index: wholeMessage}
-	if r.done.After(at) {
-		at = r.done
-	}
-	logged := r.logged - record.Seq(r.dropped) // none is appended before all those are passed
-	if err := r.Checkpoint.save(mark{at, logged, r.trimmed}); err != nil {
+	if err := r.save(); err != nil {
 		return err
 	}
 	if err := r.trimmer.run(ctx, r.Trim); err != nil {
