@@ -152,6 +152,9 @@ func (p *Product) await(ctx context.Context, q awaitRequest) (awaitAnswer, error
 
 // Ready says why the product does not work, nil when it does.
 func (p *Product) Ready() error {
+	if err := p.leaf.Err(); err != nil {
+		return err
+	}
 	for _, pt := range p.sortedPorts() {
 		if err := pt.faults.err(); err != nil {
 			return err
