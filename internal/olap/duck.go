@@ -120,18 +120,23 @@ func (c *conn) query(ctx context.Context, sql string, args ...any) (*result, err
 	return st.run(ctx)
 }
 
-// tx runs body in one transaction: all of it, or on an error nothing.
+// tx runs body in one transaction: all of it, or on an error nothing. Its ends cannot be
+// cancelled: a BEGIN or COMMIT that was interrupted may have happened all the same.
 func (c *conn) tx(ctx context.Context, body func() error) error {
-	if err := c.exec(ctx, "BEGIN TRANSACTION"); err != nil {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	whole := context.WithoutCancel(ctx)
+	if err := c.exec(whole, "BEGIN TRANSACTION"); err != nil {
 		return err
 	}
 	err := body()
 	if err == nil {
-		err = c.exec(ctx, "COMMIT")
+		err = c.exec(whole, "COMMIT")
 	}
 	if err != nil {
 		// A failed COMMIT has ended the transaction already; then this is a no-op that errs.
-		if rollback := c.exec(context.WithoutCancel(ctx), "ROLLBACK"); rollback != nil && !noTransaction(rollback) {
+		if rollback := c.exec(whole, "ROLLBACK"); rollback != nil && !noTransaction(rollback) {
 			err = errors.Join(err, fmt.Errorf("roll back: %w", rollback))
 		}
 	}

@@ -32,7 +32,8 @@ func (db *DB) Query(ctx context.Context, q Query) (*Rows, error) {
 	if err != nil {
 		return nil, refused("query", err)
 	}
-	if err := r.exec(ctx, "BEGIN TRANSACTION READ ONLY"); err != nil {
+	// Not to be cancelled: it might have begun all the same, for whoever reads next.
+	if err := r.exec(context.WithoutCancel(ctx), "BEGIN TRANSACTION READ ONLY"); err != nil {
 		db.pool.release(r)
 		return nil, refused("query", err)
 	}
