@@ -18,7 +18,7 @@ const readBytes = 16 << 20
 // read at about 100,000 messages a second, but never longer than this.
 const (
 	fillEach = 10 * time.Microsecond
-	fillMost = 250 * time.Millisecond
+	fillMost = 50 * time.Millisecond
 )
 
 // source reads a stream of this leaf for the pipeline.

@@ -50,10 +50,11 @@ const walLimit = 256 << 20
 
 // DB is one product's tables, or in memory a place to join several products' answers.
 type DB struct {
-	dir  string // absolute; empty in memory
-	e    *engine
-	log  *slog.Logger
-	pool *readers
+	dir   string // absolute; empty in memory
+	e     *engine
+	log   *slog.Logger
+	pool  *readers
+	texts texts
 
 	mu     sync.Mutex // one writer at a time; guards all below
 	w      *conn

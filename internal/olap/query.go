@@ -56,7 +56,7 @@ func (db *DB) Query(ctx context.Context, q Query) (*Rows, error) {
 
 // answer runs q in the reader's transaction.
 func (db *DB) answer(ctx context.Context, r *reader, q Query) (*Rows, error) {
-	refs, err := examine(ctx, r.conn, q.SQL)
+	refs, err := db.examined(ctx, r.conn, q.SQL)
 	if err != nil {
 		return nil, err
 	}

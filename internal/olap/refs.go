@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/meshctl/meshctl/internal/fault"
 )
@@ -35,11 +36,55 @@ func (db *DB) TablesIn(ctx context.Context, sql string) ([]TableRef, error) {
 		return nil, refused("read the statement", err)
 	}
 	defer db.pool.release(r)
-	refs, err := examine(ctx, r.conn, sql)
+	refs, err := db.examined(ctx, r.conn, sql)
 	if err != nil {
 		return nil, refused("read the statement", err)
 	}
 	return refs, nil
+}
+
+// examined is examine, which is not asked twice about one text: dashboards and scripts
+// send the same statements over and over.
+func (db *DB) examined(ctx context.Context, c *conn, sql string) ([]TableRef, error) {
+	if refs, ok := db.texts.get(sql); ok {
+		return refs, nil
+	}
+	refs, err := examine(ctx, c, sql)
+	if err == nil {
+		db.texts.put(sql, refs)
+	}
+	return refs, err
+}
+
+// texts remembers what statements were found to name.
+type texts struct {
+	mu   sync.Mutex
+	refs map[string][]TableRef
+}
+
+// Beyond so many texts, or so long a text, nothing is remembered.
+const (
+	mostTexts   = 256
+	longestText = 4 << 10
+)
+
+func (t *texts) get(sql string) ([]TableRef, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	refs, ok := t.refs[sql]
+	return refs, ok
+}
+
+func (t *texts) put(sql string, refs []TableRef) {
+	if len(sql) > longestText {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.refs == nil || len(t.refs) >= mostTexts {
+		t.refs = map[string][]TableRef{}
+	}
+	t.refs[sql] = refs
 }
 
 // examine says which tables somebody's statement names, and refuses one that may not
