@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/meshctl/meshctl/internal/mesh"
 	"github.com/meshctl/meshctl/internal/serve"
 )
 
@@ -261,5 +263,32 @@ func TestASecondMeshOnTheSameDataIsRefused(t *testing.T) {
 	_, err := StartMesh(t.Context(), meshOptions(t, data, t.TempDir()))
 	if err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Fatalf("err = %v", err)
+	}
+}
+
+func TestPublishGoesOnThoughItsFirstRecordsWereTrimmed(t *testing.T) {
+	w := startWorld(t, t.TempDir(), folder(t, ordersYAML))
+	p := w.mesh.Products()[0]
+	pt, err := p.port("orders")
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := 0
+	sent, err := w.client.Publish(t.Context(), "orders", func() ([]byte, error) {
+		if i++; i > 2*sessionRows {
+			return nil, io.EOF
+		}
+		if i == sessionRows+1 { // the first message is stored: work it off and trim it, as a door does now and then
+			if err := pt.progress.Await(t.Context(), "orders", 1); err != nil {
+				return nil, err
+			}
+			if _, err := mesh.Purge(t.Context(), p.leaf.Conn(), "", pt.id.InboxStream(), "", 0); err != nil {
+				return nil, err
+			}
+		}
+		return fmt.Appendf(nil, `{"id":"%d","customer":"Ann"}`, i), nil
+	}, PublishOptions{})
+	if err != nil || sent.Accepted != 2*sessionRows {
+		t.Errorf("sent = %+v, %v", sent, err)
 	}
 }

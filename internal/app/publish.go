@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/mesh"
@@ -48,8 +49,9 @@ const (
 type Lines func() ([]byte, error)
 
 // session publishes rows to one subject of an inbox. Each message tells how many rows
-// the session has sent, and is stored only if the one before it is the last there, so
-// a session that stopped anywhere resumes exactly and two at one time exclude each other.
+// the session has sent. An import's is stored only if the one before it is the last
+// there, so an import that stopped anywhere resumes exactly, and two of the same content
+// at one time exclude each other.
 type session struct {
 	nc      *mesh.Conn
 	id      product.PortID
@@ -165,14 +167,24 @@ func (s *session) flush(ctx context.Context) error {
 		return nil
 	}
 	rows := s.rows + uint64(s.n)
-	seq, err := mesh.PublishExpect(ctx, s.nc, s.id.InboxSubject(s.token), s.pending.Bytes(),
-		map[string]string{product.HeaderRows: strconv.FormatUint(rows, 10)}, uint64(s.last))
+	seq, err := s.store(ctx, map[string]string{product.HeaderRows: strconv.FormatUint(rows, 10)})
 	if err != nil {
 		return fmt.Errorf("publish to %s after %d records: %w", s.id, s.rows, err)
 	}
 	s.rows, s.last, s.n = rows, seq, 0
 	s.pending.Reset()
 	return nil
+}
+
+// store appends the pending rows to the inbox. Of an import the message before stays
+// there, so each one is stored only behind the one that this session knows; what others
+// publish is trimmed as soon as it is worked off, and nobody resumes it.
+func (s *session) store(ctx context.Context, header map[string]string) (record.Seq, error) {
+	subject := s.id.InboxSubject(s.token)
+	if !strings.HasPrefix(s.token, pipeline.ImportSession) {
+		return mesh.Publish(ctx, s.nc, subject, s.pending.Bytes(), header)
+	}
+	return mesh.PublishExpect(ctx, s.nc, subject, s.pending.Bytes(), header, uint64(s.last))
 }
 
 // resume takes up an import where an earlier try of it stopped.
