@@ -123,9 +123,6 @@ func (c *Client) Port(ctx context.Context, address string) (product.PortID, *cat
 	return e.ID(p), p, nil
 }
 
-// name is how a product is asked for one of its ports.
-func name(id product.PortID) string { return fmt.Sprintf("%s@%d", id.Port, id.Major) }
-
 // Get is the latest record of each key.
 func (c *Client) Get(ctx context.Context, address string, keys []string) (serve.GetAnswer, error) {
 	id, err := c.address(ctx, address)
@@ -148,12 +145,12 @@ func (c *Client) address(ctx context.Context, address string) (product.PortID, e
 	return id, err
 }
 
-// portName is the port as its product is asked for it.
+// portName is the port as its product is asked for it; without a major, the newest.
 func portName(id product.PortID) string {
 	if id.Major == 0 {
 		return id.Port
 	}
-	return name(id)
+	return fmt.Sprintf("%s@%d", id.Port, id.Major)
 }
 
 // Scan gives the records of a range of keys to emit.

@@ -134,7 +134,7 @@ func (c *Client) send(ctx context.Context, s *session, into product.PortID, next
 		return sent, nil
 	}
 	a, err := call[awaitAnswer](ctx, c, s.id.Product, "await", awaitRequest{
-		Port: name(into), Input: s.id.Port, Seq: s.last, Session: s.token,
+		Port: portName(into), Input: s.id.Port, Seq: s.last, Session: s.token,
 	})
 	if err != nil {
 		return sent, fmt.Errorf("wait until %d records of %s are visible: %w", sent.Sent, into, err)

@@ -14,11 +14,3 @@ type Record struct {
 	Value   []byte    // the JSON object as it was published; nil for a delete
 	Deleted bool      // the key was deleted (a tombstone)
 }
-
-// Letter is a dead letter: a record that broke its contract or its logic.
-type Letter struct {
-	Reason string // what broke, naming the field where there is one
-	Value  []byte // the original bytes
-	Source string // who sent it: the publishing session or import, a subject token
-	Origin string // where it came from: "<stream>:<seq>:<index>"
-}
