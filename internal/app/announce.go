@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/meshctl/meshctl/internal/durable"
 )
 
 // Running is a hub that runs on this machine, as its user's other commands find it.
@@ -46,7 +48,7 @@ func announce(ctx context.Context, stateDir string, r Running) (_ announcement, 
 	}
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err == nil {
-		err = writeFile(a.path, data)
+		err = durable.Write(a.path, data)
 	}
 	if err != nil {
 		return a, errors.Join(fmt.Errorf("announce the mesh: %w", err), a.lock.Unlock())

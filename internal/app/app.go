@@ -16,6 +16,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/meshctl/meshctl/internal/durable"
 	"github.com/meshctl/meshctl/internal/fault"
 )
 
@@ -69,7 +70,7 @@ func claimData(dir, kind, name string) (*dataDir, error) {
 	}
 	path := filepath.Join(dir, markerFile)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		if err := writeFile(path, data); err != nil {
+		if err := durable.Write(path, data); err != nil {
 			return nil, errors.Join(fmt.Errorf("mark data folder: %w", err), lock.Unlock())
 		}
 	}
@@ -119,15 +120,3 @@ func (d *dataDir) sub(names ...string) string {
 }
 
 func (d *dataDir) release() error { return d.lock.Unlock() }
-
-// writeFile replaces a small file in one step.
-func writeFile(path string, data []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	tmp := path + ".tmp"
-	if err := os.WriteFile(tmp, data, 0o644); err != nil {
-		return err
-	}
-	return os.Rename(tmp, path)
-}

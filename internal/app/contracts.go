@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/meshctl/meshctl/internal/durable"
 	"github.com/meshctl/meshctl/internal/product"
 )
 
@@ -68,5 +69,5 @@ func (p *Product) saveJSON(v any, path ...string) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(p.data.sub(path...), data)
+	return durable.Write(p.data.sub(path...), data)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/meshctl/meshctl/internal/catalog"
 	"github.com/meshctl/meshctl/internal/contract"
+	"github.com/meshctl/meshctl/internal/durable"
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/mesh"
 	"github.com/meshctl/meshctl/internal/olap"
@@ -119,7 +120,7 @@ func (p *Product) findSource(ctx context.Context, spec product.Input) (sourcePor
 			if err != nil {
 				return src, err
 			}
-			return src, writeFile(file, data)
+			return src, durable.Write(file, data)
 		}
 		if kept, ok, err := keptSource(file, spec.Port); err != nil || ok {
 			return kept, err

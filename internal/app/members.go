@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/meshctl/meshctl/internal/durable"
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/mesh"
 	"github.com/meshctl/meshctl/internal/product"
@@ -145,7 +146,7 @@ func (m *Mesh) rememberDirs() error {
 	if err != nil {
 		return err
 	}
-	return writeFile(m.hub.data.sub(dirsFile), data)
+	return durable.Write(m.hub.data.sub(dirsFile), data)
 }
 
 // rememberedDirs are the folders of the products that ran last and are still there.

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/meshctl/meshctl/internal/pipeline"
 	"github.com/meshctl/meshctl/internal/record"
 	"github.com/meshctl/meshctl/internal/serve"
 )
@@ -461,7 +462,11 @@ func (g *growing) finish(z *zoo, rev int64) beast {
 	g.rng.Shuffle(len(g.out), func(i, j int) { g.out[i], g.out[j] = g.out[j], g.out[i] })
 	b.text = "{" + strings.Join(append(g.out, g.member("rev", strconv.FormatInt(rev, 10))), ",") + "}"
 	if z.kind == "state" && g.rng.IntN(8) == 0 {
-		b.deleted, b.text = true, string(DeleteLine(keyText(b.parts)))
+		line, err := pipeline.DeleteLine(keyText(b.parts))
+		if err != nil {
+			panic(err)
+		}
+		b.deleted, b.text = true, string(line)
 	}
 	return b
 }

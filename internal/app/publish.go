@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -215,13 +214,4 @@ func digestOf(content io.Reader, how string) ([]byte, error) {
 	}
 	h.Write([]byte("\x00" + how))
 	return h.Sum(nil), nil
-}
-
-// DeleteLine is the record that deletes a key, as a person writes it, when it is published.
-func DeleteLine(key string) []byte {
-	line, err := json.Marshal(map[string]string{"$delete": key})
-	if err != nil { // a string always marshals
-		panic(err)
-	}
-	return line
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/meshctl/meshctl/internal/app"
 	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/pipeline"
 	"github.com/meshctl/meshctl/internal/render"
 )
 
@@ -58,8 +59,12 @@ func runPublish(ctx context.Context, g *globals, o publishOpts) error {
 	if o.NoWait && o.Strict {
 		return usageHint("leave one of them out", "--strict needs to wait for the dead letters, which --no-wait does not")
 	}
+	lines, err := o.lines(g.In)
+	if err != nil {
+		return err
+	}
 	return g.withClient(ctx, 0, func(ctx context.Context, c *app.Client) error {
-		sent, err := c.Publish(ctx, o.Port, o.lines(g.In), app.PublishOptions{NoWait: o.NoWait})
+		sent, err := c.Publish(ctx, o.Port, lines, app.PublishOptions{NoWait: o.NoWait})
 		if err != nil {
 			return err
 		}
@@ -68,16 +73,20 @@ func runPublish(ctx context.Context, g *globals, o publishOpts) error {
 }
 
 // lines are the records that the arguments give, or stdin when they give none.
-func (o *publishOpts) lines(in io.Reader) app.Lines {
+func (o *publishOpts) lines(in io.Reader) (app.Lines, error) {
 	var given [][]byte
 	for _, r := range o.Records {
 		given = append(given, bytes.ReplaceAll([]byte(r), []byte{'\n'}, []byte{' '}))
 	}
 	for _, key := range o.Delete {
-		given = append(given, app.DeleteLine(key))
+		line, err := pipeline.DeleteLine(key)
+		if err != nil {
+			return nil, err
+		}
+		given = append(given, line)
 	}
 	if given == nil {
-		return ndjson(in)
+		return ndjson(in), nil
 	}
 	return func() ([]byte, error) {
 		if len(given) == 0 {
@@ -86,7 +95,7 @@ func (o *publishOpts) lines(in io.Reader) app.Lines {
 		line := given[0]
 		given = given[1:]
 		return line, nil
-	}
+	}, nil
 }
 
 // ndjson are the lines of in that are not empty.

@@ -7,8 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 
+	"github.com/meshctl/meshctl/internal/durable"
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/record"
 )
@@ -55,33 +55,9 @@ func (c Checkpoint) load() (mark, error) {
 }
 
 func (c Checkpoint) save(m mark) error {
-	err := replaceFile(c.Path, !c.lazy, func(w io.Writer) error { return json.NewEncoder(w).Encode(m) })
+	err := durable.Replace(c.Path, !c.lazy, func(w io.Writer) error { return json.NewEncoder(w).Encode(m) })
 	if err != nil {
 		return fmt.Errorf("save checkpoint: %w", err)
 	}
 	return nil
-}
-
-// replaceFile makes path hold what write writes, wholly or not at all; sync asks that
-// it survives the machine too, not only the process.
-func replaceFile(path string, sync bool, write func(io.Writer) error) error {
-	tmp, err := os.Create(path + ".tmp")
-	if err != nil {
-		return err
-	}
-	err = write(tmp)
-	if sync {
-		err = errors.Join(err, tmp.Sync())
-	}
-	if err := errors.Join(err, tmp.Close()); err != nil {
-		return errors.Join(err, os.Remove(tmp.Name()))
-	}
-	if err := os.Rename(tmp.Name(), path); err != nil || !sync {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

@@ -160,11 +160,12 @@ func keyText(raw json.RawMessage) (string, error) {
 	return string(raw), nil
 }
 
-// DeleteLine is the line that deletes a key when it is published, the inverse of what the door reads.
-func DeleteLine(texts []string) ([]byte, error) {
+// DeleteLine is the line that deletes a key when it is published, the inverse of what the
+// door reads: a key as a person writes it, or the texts of its parts.
+func DeleteLine[K string | []string](key K) ([]byte, error) {
 	return json.Marshal(struct {
-		Delete []string `json:"$delete"`
-	}{texts})
+		Delete K `json:"$delete"`
+	}{key})
 }
 
 // rowReader reads messages of a log: each adds one row, unless it is no record of the

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/meshctl/meshctl/internal/durable"
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/record"
 )
@@ -37,7 +38,7 @@ type Outbox struct {
 
 func (o Outbox) save(b *outboxBatch) error {
 	b.Counts = [2]int{len(b.Emitted), len(b.Rejected)}
-	if err := replaceFile(o.Path, !o.lazy, b.encode); err != nil {
+	if err := durable.Replace(o.Path, !o.lazy, b.encode); err != nil {
 		return fmt.Errorf("save outbox: %w", err)
 	}
 	return nil

@@ -2,11 +2,8 @@ package pipeline
 
 import (
 	"bytes"
-	"errors"
-	"io"
 	"maps"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -90,24 +87,6 @@ func TestCheckpointSurvivesATornWrite(t *testing.T) {
 	}
 	if _, err := c.Load(); err == nil || fault.HintOf(err) == "" || !strings.Contains(err.Error(), c.Path) {
 		t.Fatalf("a torn file: %v", err)
-	}
-}
-
-func TestReplaceFileKeepsTheOldOneWhenItFails(t *testing.T) {
-	path := file(t.TempDir(), "f")
-	for i, content := range []string{"old", "torn"} {
-		err := replaceFile(path, true, func(w io.Writer) error {
-			_, err := io.WriteString(w, content)
-			return errors.Join(err, []error{nil, errCrash}[i])
-		})
-		if (err != nil) != (i == 1) {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile(path)
-	left, globErr := filepath.Glob(path + "*")
-	if err != nil || globErr != nil || string(got) != "old" || len(left) != 1 {
-		t.Fatalf("%q, files %q, %v", got, left, err)
 	}
 }
 
