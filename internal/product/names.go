@@ -128,6 +128,26 @@ func (id PortID) MirrorStream() string {
 // APIPrefix is the JetStream API prefix of a domain, for sources and mirrors.
 func APIPrefix(domain string) string { return "$JS." + domain + ".API" }
 
+// DeliverSubject is where the product sends the port's records to one reader's mirror.
+func (id PortID) DeliverSubject(reader string) string {
+	return fmt.Sprintf("deliver.%s.%s.%s.v%d", reader, id.Product, id.Port, id.Major)
+}
+
+// Mirrors of a leaf ask below this subject for what they mirror, and their own process
+// answers: it never leaves the leaf.
+const mirrorRoot = "$MIRROR"
+
+// MirrorPrefix is the JetStream API prefix at which a mirror of one of the product's ports asks.
+func MirrorPrefix(product string) string { return mirrorRoot + "." + product }
+
+// MirrorRequest is the subject at which reader's mirror of the port asks for it.
+func (id PortID) MirrorRequest(reader string) string {
+	return fmt.Sprintf("%s.CONSUMER.RESET.%s.%s", MirrorPrefix(id.Product), id.Stream(), reader)
+}
+
+// MirrorRequests matches what every mirror asks.
+const MirrorRequests = mirrorRoot + ".>"
+
 // ServiceSubject is the subject of one of the product's services, such as "get".
 func ServiceSubject(product, endpoint string) string { return "mesh." + product + "." + endpoint }
 

@@ -66,6 +66,8 @@ type Spec struct {
 	Outputs   []Output  `json:"outputs" doc:"The ports that the product offers."`
 	Storage   Storage   `json:"storage,omitzero" doc:"What the product keeps on disk."`
 	Resources Resources `json:"resources,omitzero" doc:"The product's requests and limits."`
+	Image     string    `json:"image,omitempty" doc:"The container image that runs the product on Kubernetes, by tag or digest; it holds meshctl and whatever the logic needs."`
+	Replicas  int       `json:"replicas,omitempty" doc:"How many pods run the product; 1, which is all that there is for now."`
 }
 
 // Input is what the logic reads. With Port it is another product's output, sourced

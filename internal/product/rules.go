@@ -6,13 +6,15 @@ import (
 	"strings"
 
 	"golang.org/x/mod/semver"
+
+	"github.com/meshctl/meshctl/internal/fault"
 )
 
-// Names that mean something else already: the hub's JetStream domain and DuckDB's own
-// schemas, the first tokens of meshctl's subjects, and the beginnings of its streams.
+// Names that mean something else already: the hub's JetStream domain, DuckDB's own
+// schemas and Kubernetes' own objects, the first tokens of meshctl's subjects, and the beginnings of its streams.
 var (
-	reservedProducts = []string{HubDomain, "main", "temp", "system"}
-	reservedDomains  = []string{"in", DeadStream, "mesh"}
+	reservedProducts = []string{HubDomain, "main", "temp", "system", "default", "kubernetes"}
+	reservedDomains  = []string{"in", DeadStream, "mesh", "deliver"}
 	reservedPrefixes = []string{"in-", "from-"}
 )
 
@@ -97,6 +99,14 @@ func (c *checker) written() {
 	s := &c.Product.Spec
 	positive(c, "spec.storage.segmentRows", s.Storage.SegmentRows, forDefault)
 	positive(c, "spec.storage.segmentAge", s.Storage.SegmentAge, forDefault)
+	if c.marks.has("spec.replicas") && s.Replicas != 1 {
+		c.add("spec.replicas", "leave it out, or write 1", "a product runs as one pod for now; %d replicas cannot share its log", s.Replicas)
+	}
+	if c.marks.has("spec.image") {
+		if err := CheckImage(s.Image); err != nil {
+			c.add("spec.image", fault.HintOf(err), "%s", err)
+		}
+	}
 	for i, o := range s.Outputs {
 		path := fmt.Sprintf("spec.outputs[%d]", i)
 		positive(c, path+".retention.age", o.Retention.Age, "leave it out to keep records for good")
@@ -157,6 +167,9 @@ func (c *checker) metadata() {
 	c.name("metadata.name", m.Name)
 	if slices.Contains(reservedProducts, m.Name) {
 		c.add("metadata.name", "choose another name", "the name %q is reserved", m.Name)
+	}
+	if strings.HasSuffix(m.Name, headlessSuffix) {
+		c.add("metadata.name", "choose another name", "names that end with %q are reserved", headlessSuffix)
 	}
 	c.name("metadata.domain", m.Domain)
 	if slices.Contains(reservedDomains, m.Domain) {
