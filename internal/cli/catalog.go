@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,11 +43,11 @@ product still gives signs of life.`,
 				if err != nil {
 					return err
 				}
-				return render.Value(g.Out, o.format, all, func() ([]string, [][]string) { return portRows(g, all, o.format == render.Wide) })
+				return g.write(o.format, all, func() ([]string, [][]string) { return portRows(g, all, o.format == render.Wide) })
 			})
 		},
 	}
-	o.bind(cmd, render.Table, render.Wide, render.JSON, render.YAML, render.JSONL, render.CSV)
+	o.bind(cmd)
 	return cmd
 }
 
@@ -114,18 +115,18 @@ func newCatalogShow(g *globals) *cobra.Command {
 				if e == nil {
 					return fault.New(fault.NotFound, "run meshctl catalog ls to see what there is", "there is no product %q in the catalog", args[0])
 				}
-				if o.format != render.Table {
-					return render.Value(g.Out, o.format, e, nil)
+				if !people(o.format) {
+					return g.write(o.format, e, func() ([]string, [][]string) { return contractRows(e) })
 				}
-				return showProduct(g, e)
+				return showProduct(g, e, o.format)
 			})
 		},
 	}
-	o.bind(cmd, render.Table, render.JSON, render.YAML)
+	o.bind(cmd)
 	return g.completeFirst(cmd, false, productNames)
 }
 
-func showProduct(g *globals, e *catalog.Entry) error {
+func showProduct(g *globals, e *catalog.Entry, f render.Format) error {
 	m := e.Product.Metadata
 	state := m.Status
 	if e.Gone(g.Now()) {
@@ -154,7 +155,7 @@ func showProduct(g *globals, e *catalog.Entry) error {
 		if p.Error != "" {
 			fmt.Fprintf(g.Out, "error: %s\n", p.Error)
 		}
-		err := render.Value(g.Out, render.Table, nil, func() ([]string, [][]string) { return columnRows(&p.Output) })
+		err := g.write(f, nil, func() ([]string, [][]string) { return filled(columnRows(&p.Output)) })
 		if err != nil {
 			return err
 		}
@@ -179,7 +180,40 @@ func columnRows(out *product.Output) (header []string, rows [][]string) {
 		}
 		rows = append(rows, []string{c.Name, typ, role, c.Classification, c.Description})
 	}
-	return []string{"column", "type", "", "classification", "description"}, rows
+	return []string{"column", "type", "role", "classification", "description"}, rows
+}
+
+// filled leaves out columns that are empty in every row.
+func filled(header []string, rows [][]string) ([]string, [][]string) {
+	var keep []int
+	for c := range header {
+		if slices.ContainsFunc(rows, func(row []string) bool { return row[c] != "" }) {
+			keep = append(keep, c)
+		}
+	}
+	pick := func(row []string) (picked []string) {
+		for _, c := range keep {
+			picked = append(picked, row[c])
+		}
+		return picked
+	}
+	out := make([][]string, len(rows))
+	for i, row := range rows {
+		out[i] = pick(row)
+	}
+	return pick(header), out
+}
+
+// contractRows are the columns of all of a product's ports.
+func contractRows(e *catalog.Entry) (header []string, rows [][]string) {
+	for _, p := range e.Ports {
+		var columns [][]string
+		header, columns = columnRows(&p.Output)
+		for _, row := range columns {
+			rows = append(rows, append([]string{p.Address}, row...))
+		}
+	}
+	return append([]string{"port"}, header...), rows
 }
 
 func newCatalogSearch(g *globals) *cobra.Command {
@@ -195,7 +229,7 @@ func newCatalogSearch(g *globals) *cobra.Command {
 					return err
 				}
 				hits := all.Search(strings.Join(args, " "))
-				return render.Value(g.Out, o.format, hits, func() ([]string, [][]string) {
+				return g.write(o.format, hits, func() ([]string, [][]string) {
 					rows := [][]string{}
 					for _, h := range hits {
 						for _, place := range h.Places {
@@ -207,6 +241,6 @@ func newCatalogSearch(g *globals) *cobra.Command {
 			})
 		},
 	}
-	o.bind(cmd, render.Table, render.JSON, render.YAML, render.JSONL, render.CSV)
+	o.bind(cmd)
 	return cmd
 }

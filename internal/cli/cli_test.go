@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -106,6 +107,34 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 	}
 	for _, sub := range root.Commands() {
 		check(sub)
+	}
+}
+
+// Help is read on terminals of 80 columns, and has the same bytes on all of them.
+func TestHelpFitsTheTerminal(t *testing.T) {
+	var check func(path []string, cmd *cobra.Command)
+	check = func(path []string, cmd *cobra.Command) {
+		code, out, _ := run(t.Context(), t, t.TempDir(), append(path, "--help")...)
+		if code != 0 || out == "" {
+			t.Errorf("%v --help ends with %d", path, code)
+		}
+		for line := range strings.Lines(out) {
+			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > helpWidth {
+				t.Errorf("%v --help has a line of %d columns: %s", path, n, line)
+			}
+		}
+		for _, sub := range cmd.Commands() {
+			check(append(path[:len(path):len(path)], sub.Name()), sub)
+		}
+	}
+	check(nil, newRoot(&globals{Host: &host.Host{}}))
+}
+
+func TestFold(t *testing.T) {
+	text := "one two three\nfour\n\n  an example that stays as it is\nfünf sechs " + strings.Repeat("x", 12)
+	want := "one two\nthree four\n\n  an example that stays as it is\nfünf sechs\n" + strings.Repeat("x", 12)
+	if got := fold(text, 10); got != want {
+		t.Errorf("folded to\n%s\nwant\n%s", got, want)
 	}
 }
 

@@ -35,18 +35,19 @@ func newDeadLs(g *globals) *cobra.Command {
 		Example: `  meshctl deadletter ls orders -o json`, Args: arguments("PORT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return g.withLetters(cmd, args[0], func(letters []app.Letter) error {
-				return render.Value(g.Out, o.format, letters, func() ([]string, [][]string) {
-					rows := [][]string{}
-					for _, l := range letters {
-						rows = append(rows, []string{fmt.Sprint(l.Seq), ago(g.Now(), l.Time), l.Origin, l.Reason, l.Value})
-					}
-					return []string{"letter", "age", "origin", "reason", "value"}, rows
-				})
+				return g.write(o.format, letters, func() ([]string, [][]string) { return letterRows(g, letters) })
 			})
 		},
 	}
-	o.bind(cmd, render.Table, render.JSON, render.YAML, render.JSONL, render.CSV)
+	o.bind(cmd)
 	return g.completeFirst(cmd, false, portNames)
+}
+
+func letterRows(g *globals, letters []app.Letter) (header []string, rows [][]string) {
+	for _, l := range letters {
+		rows = append(rows, []string{fmt.Sprint(l.Seq), ago(g.Now(), l.Time), l.Origin, l.Reason, l.Value})
+	}
+	return []string{"letter", "age", "origin", "reason", "value"}, rows
 }
 
 func (g *globals) withLetters(cmd *cobra.Command, port string, do func([]app.Letter) error) error {
@@ -73,14 +74,14 @@ func newDeadShow(g *globals) *cobra.Command {
 			return g.withLetters(cmd, args[0], func(letters []app.Letter) error {
 				for _, l := range letters {
 					if l.Seq == seqs[0] {
-						return render.Value(g.Out, o.format, l, nil)
+						return g.write(o.format, l, func() ([]string, [][]string) { return letterRows(g, []app.Letter{l}) })
 					}
 				}
 				return fault.New(fault.NotFound, "run meshctl deadletter ls "+args[0], "port %s has no dead letter %d", args[0], seqs[0])
 			})
 		},
 	}
-	o.bind(cmd, render.YAML, render.JSON)
+	o.bind(cmd, render.YAML)
 	return g.completeFirst(cmd, false, portNames)
 }
 
@@ -94,7 +95,7 @@ func newDeadCount(g *globals) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return g.withLetters(cmd, args[0], func(letters []app.Letter) error {
 				n := len(letters)
-				err := render.Value(g.Out, o.format, map[string]int{"count": n}, func() ([]string, [][]string) {
+				err := g.write(o.format, map[string]int{"count": n}, func() ([]string, [][]string) {
 					return []string{"count"}, [][]string{{fmt.Sprint(n)}}
 				})
 				if err == nil && strict && n > 0 {
@@ -105,7 +106,7 @@ func newDeadCount(g *globals) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&strict, "strict", false, "exit with 1 when there are any")
-	o.bind(cmd, render.Table, render.JSON, render.YAML)
+	o.bind(cmd)
 	return g.completeFirst(cmd, false, portNames)
 }
 
@@ -143,7 +144,7 @@ func newDeadAct(g *globals, verb, short, long, done string,
 					return err
 				}
 				g.note("%s %s", done, count(a.Count, "dead letter"))
-				err = render.Value(g.Out, o.format, a, func() ([]string, [][]string) {
+				err = g.write(o.format, a, func() ([]string, [][]string) {
 					return []string{done}, [][]string{{fmt.Sprint(a.Count)}}
 				})
 				if err == nil && len(a.Missing) > 0 {
@@ -154,7 +155,7 @@ func newDeadAct(g *globals, verb, short, long, done string,
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "all dead letters of the port")
-	o.bind(cmd, render.Table, render.JSON, render.YAML)
+	o.bind(cmd)
 	return g.completeFirst(cmd, false, portNames)
 }
 

@@ -45,7 +45,7 @@ func newGet(g *globals) *cobra.Command {
 			})
 		},
 	}
-	o.Output.bind(cmd, render.Table, render.JSON, render.YAML, render.JSONL, render.CSV)
+	o.Output.bind(cmd)
 	return g.completeFirst(cmd, false, portNames)
 }
 
@@ -54,7 +54,7 @@ func runGet(ctx context.Context, g *globals, c *app.Client, o getOpts) error {
 	if err != nil {
 		return err
 	}
-	if len(a.Records) > 0 || o.Output.format != render.Table {
+	if len(a.Records) > 0 || !people(o.Output.format) {
 		if err := writeRecords(g, o.Output.format, a.Records); err != nil {
 			return err
 		}
@@ -75,8 +75,8 @@ func plural(n int, noun string) string {
 
 // writeRecords writes records whole, or for people the columns of their values.
 func writeRecords(g *globals, f render.Format, records []serve.Record) error {
-	return render.Value(g.Out, f, records, func() ([]string, [][]string) {
-		if header, rows, ok := fieldColumns(records); ok && f == render.Table {
+	return g.write(f, records, func() ([]string, [][]string) {
+		if header, rows, ok := fieldColumns(records); ok && people(f) {
 			return header, rows
 		}
 		rows := make([][]string, len(records))
@@ -119,7 +119,7 @@ func newScan(g *globals) *cobra.Command {
 	f.StringVar(&o.Request.Prefix, "prefix", "", "only keys that begin like `this`")
 	f.BoolVar(&o.Request.Reverse, "reverse", false, "from the last key to the first")
 	f.IntVar(&o.Request.Limit, "limit", 100, "print at most `n` records; 0 for all")
-	o.Output.bind(cmd, render.Table, render.JSON, render.YAML, render.JSONL, render.CSV)
+	o.Output.bind(cmd)
 	return g.completeFirst(cmd, false, portNames)
 }
 
@@ -184,7 +184,7 @@ func newTail(g *globals) *cobra.Command {
 	f.IntVarP(&o.Last, "last", "n", 10, "without --from, print the last `n` records")
 	f.BoolVarP(&o.Follow, "follow", "f", false, "go on with new records until interrupted")
 	f.IntVar(&o.Limit, "limit", 0, "print at most `n` records; 0 for all")
-	o.Output.bind(cmd, render.Table, render.JSONL)
+	o.Output.bind(cmd)
 	return g.completeFirst(cmd, false, portNames)
 }
 
@@ -192,33 +192,20 @@ func runTail(ctx context.Context, g *globals, c *app.Client, o tailOpts) error {
 	if o.Limit < 0 || o.Last < 0 {
 		return usageHint("give 0 for all records", "a number of records is below 0")
 	}
+	if f := o.Output.format; o.Follow && (f == render.JSON || f == render.YAML) {
+		return usageHint("use -o jsonl", "-o %s is one document, which --follow never ends", f)
+	}
 	options := app.TailOptions{Follow: o.Follow, Limit: o.Limit, Last: o.Last}
 	if o.From != "" {
 		if err := readFrom(o.From, g.Now(), &options); err != nil {
 			return err
 		}
 	}
-	lines := json.NewEncoder(g.Out)
-	lines.SetEscapeHTML(false)
-	err := c.Tail(ctx, o.Port, options, func(r app.Tailed) error {
-		if o.Output.format == render.JSONL {
-			return lines.Encode(r)
-		}
-		value := string(r.Value)
-		if r.Deleted {
-			value = "(deleted)"
-		}
-		_, err := fmt.Fprintf(g.Out, "%-8d %s  %s\n", r.Seq, r.Time.UTC().Format("2006-01-02T15:04:05.000Z"), render.Text(joinKey(r.Key, value)))
+	w := newTailWriter(g, o.Output.format)
+	if err := c.Tail(ctx, o.Port, options, w.write); err != nil {
 		return err
-	})
-	return err
-}
-
-func joinKey(key, value string) string {
-	if key == "" {
-		return value
 	}
-	return key + "  " + value
+	return w.end()
 }
 
 // readFrom reads where a tail starts: a sequence, a time or an age.

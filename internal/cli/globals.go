@@ -24,7 +24,7 @@ type globals struct {
 
 func (g *globals) bind(root *cobra.Command) {
 	f := root.PersistentFlags()
-	f.StringVar(&g.Context, "context", "", "connect as this context of the nats command line says")
+	f.StringVar(&g.Context, "context", "", "connect as this `context` of the nats command says")
 	f.StringVar(&g.Server, "server", "", "connect to this NATS `URL`")
 	f.DurationVar(&g.Timeout, "timeout", 0, "give up after this long, such as 30s")
 	f.BoolVar(&g.NoColor, "no-color", false, "write no colour, as the variable NO_COLOR does")

@@ -4,9 +4,14 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 )
+
+// helpWidth is the width of every help text, that of the narrowest terminal in use.
+// It is not the terminal's own, so that help has the same bytes everywhere.
+const helpWidth = 80
 
 func newHelp(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
@@ -43,7 +48,7 @@ func writeHelp(w io.Writer, cmd *cobra.Command, order []*cobra.Command) {
 	if text == "" {
 		text = cmd.Short
 	}
-	fmt.Fprintf(w, "%s\n\nUsage:\n", strings.TrimSpace(text))
+	fmt.Fprintf(w, "%s\n\nUsage:\n", fold(strings.TrimSpace(text), helpWidth))
 	if cmd.HasAvailableSubCommands() {
 		fmt.Fprintf(w, "  %s COMMAND [flags]\n", cmd.CommandPath())
 	} else {
@@ -57,8 +62,9 @@ func writeHelp(w io.Writer, cmd *cobra.Command, order []*cobra.Command) {
 	} else {
 		writeGroups(w, cmd, order)
 	}
-	writeFlags(w, "Flags", cmd.LocalNonPersistentFlags().FlagUsages())
-	writeFlags(w, "Flags of all commands", cmd.InheritedFlags().FlagUsages()+cmd.PersistentFlags().FlagUsages())
+	writeFlags(w, "Flags", cmd.LocalNonPersistentFlags().FlagUsagesWrapped(helpWidth))
+	writeFlags(w, "Flags of all commands",
+		cmd.InheritedFlags().FlagUsagesWrapped(helpWidth)+cmd.PersistentFlags().FlagUsagesWrapped(helpWidth))
 	if cmd.HasAvailableSubCommands() {
 		fmt.Fprintf(w, "\nRun \"%s COMMAND --help\" for more about a command.\n", cmd.CommandPath())
 	}
@@ -104,4 +110,34 @@ func writeFlags(w io.Writer, title, usages string) {
 	if usages = strings.TrimRight(usages, "\n"); usages != "" {
 		fmt.Fprintf(w, "\n%s:\n%s\n", title, usages)
 	}
+}
+
+// fold breaks the paragraphs of text at width. Lines that are indented, such as lists
+// and examples, stay as they are.
+func fold(text string, width int) string {
+	var out []string
+	line := ""
+	flush := func() {
+		if line != "" {
+			out, line = append(out, line), ""
+		}
+	}
+	for _, raw := range strings.Split(text, "\n") {
+		if raw == "" || raw[0] == ' ' || raw[0] == '\t' {
+			flush()
+			out = append(out, raw)
+			continue
+		}
+		for _, word := range strings.Fields(raw) {
+			if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
+				flush()
+			}
+			if line != "" {
+				line += " "
+			}
+			line += word
+		}
+	}
+	flush()
+	return strings.Join(out, "\n")
 }

@@ -68,7 +68,7 @@ func newInit(g *globals) *cobra.Command {
 	f.StringSliceVar(&o.Key, "key", nil, "with --from: the `columns` that tell two things apart")
 	f.StringVar(&o.Type, "type", "", "with --from: event or state")
 	f.BoolVar(&o.List, "list", false, "list the templates")
-	o.Output.bind(cmd, render.Table, render.JSON, render.YAML)
+	o.Output.bind(cmd)
 	oneOf(cmd, "template", "event", "state", "sql", "command", "command-go")
 	oneOf(cmd, "type", product.Event, product.State)
 	cmd.MarkFlagsMutuallyExclusive("template", "from")
@@ -123,8 +123,13 @@ func runInit(ctx context.Context, g *globals, o initOpts) error {
 
 // writeMade writes a file's path a line, or data.
 func writeMade(g *globals, format render.Format, m made) error {
-	if format != render.Table {
-		return render.Value(g.Out, format, m, nil)
+	if !people(format) {
+		return g.write(format, m, func() (header []string, rows [][]string) {
+			for _, file := range m.Files {
+				rows = append(rows, []string{m.Product, file})
+			}
+			return []string{"product", "file"}, rows
+		})
 	}
 	_, err := io.WriteString(g.Out, strings.Join(m.Files, "\n")+"\n")
 	return err
@@ -148,7 +153,7 @@ func listTemplates(g *globals, o initOpts) error {
 		return err
 	}
 	all = slices.DeleteFunc(all, func(t scaffold.Template) bool { return t.Hidden })
-	return render.Value(g.Out, o.Output.format, all, func() ([]string, [][]string) {
+	return g.write(o.Output.format, all, func() ([]string, [][]string) {
 		var rows [][]string
 		for _, t := range all {
 			rows = append(rows, []string{t.Name, t.Description})

@@ -16,8 +16,19 @@ type output struct {
 	offers []string
 }
 
-// bind adds -o to cmd; the first of the formats is the default.
-func (o *output) bind(cmd *cobra.Command, formats ...render.Format) {
+// standard are the formats of every command that has an answer.
+func standard() []render.Format {
+	return []render.Format{render.Table, render.Wide, render.JSON, render.YAML, render.JSONL, render.CSV}
+}
+
+// bind adds -o to cmd with the standard formats and those named; the first is the default.
+func (o *output) bind(cmd *cobra.Command, more ...render.Format) {
+	formats := more
+	for _, f := range standard() {
+		if !slices.Contains(formats, f) {
+			formats = append(formats, f)
+		}
+	}
 	o.format, o.offers = formats[0], nil
 	for _, f := range formats {
 		o.offers = append(o.offers, string(f))
@@ -43,4 +54,29 @@ func (o *output) Set(s string) error {
 	}
 	o.format = f
 	return nil
+}
+
+// write writes an answer to Out: a list or an object in the format that was chosen, or
+// the cells of table. On a terminal a table is cut to its width, which is announced.
+func (g *globals) write(f render.Format, v any, table func() (header []string, rows [][]string)) error {
+	truncated, err := render.ValueFor(g.Out, g.shape(f), v, table)
+	if truncated {
+		g.note(noteCut)
+	}
+	return err
+}
+
+// people says whether a person reads that format.
+func people(f render.Format) bool { return f == render.Table || f == render.Wide }
+
+// noteCut is the announcement of a table that is not whole.
+const noteCut = "cut to the terminal's width: -o wide shows all of it"
+
+// shape says how to write in that format to Out.
+func (g *globals) shape(f render.Format) render.Options {
+	o := render.Options{Format: f, Color: g.Color()}
+	if g.OutTTY && f == render.Table {
+		o.Width = g.Width()
+	}
+	return o
 }

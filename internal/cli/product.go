@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/meshctl/meshctl/internal/app"
-	"github.com/meshctl/meshctl/internal/render"
 )
 
 func newProduct(g *globals) *cobra.Command {
@@ -34,10 +33,10 @@ descriptor is applied; a change that breaks a contract is refused with the reaso
 					return err
 				}
 				g.note("product %s runs", a.Name)
-				if len(a.Changes) == 0 && o.format == render.Table {
+				if len(a.Changes) == 0 && people(o.format) {
 					return nil
 				}
-				return render.Value(g.Out, o.format, a, func() ([]string, [][]string) {
+				return g.write(o.format, a, func() ([]string, [][]string) {
 					rows := [][]string{}
 					for _, ch := range a.Changes {
 						rows = append(rows, []string{ch.Path, ch.Message})
@@ -47,7 +46,7 @@ descriptor is applied; a change that breaks a contract is refused with the reaso
 			})
 		},
 	}
-	o.bind(cmd, render.Table, render.JSON, render.YAML)
+	o.bind(cmd)
 	return cmd
 }
 
@@ -64,12 +63,12 @@ func newProductRemove(g *globals) *cobra.Command {
 					return err
 				}
 				g.note("product %s is out of the mesh", a.Name)
-				return render.Value(g.Out, o.format, a, func() ([]string, [][]string) {
+				return g.write(o.format, a, func() ([]string, [][]string) {
 					return []string{"product", "data kept in"}, [][]string{{a.Name, a.Data}}
 				})
 			})
 		},
 	}
-	o.bind(cmd, render.Table, render.JSON, render.YAML)
+	o.bind(cmd)
 	return g.completeFirst(cmd, false, productNames)
 }

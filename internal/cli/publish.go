@@ -14,7 +14,6 @@ import (
 	"github.com/meshctl/meshctl/internal/app"
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/pipeline"
-	"github.com/meshctl/meshctl/internal/render"
 )
 
 type publishOpts struct {
@@ -46,7 +45,7 @@ func newPublish(g *globals) *cobra.Command {
 	}
 	cmd.Flags().StringArrayVar(&o.Delete, "delete", nil, "delete this `key` of a state port; may be repeated")
 	bindSending(cmd, &o.NoWait, &o.Strict)
-	o.Output.bind(cmd, render.Table, render.JSON, render.YAML)
+	o.Output.bind(cmd)
 	return g.completeFirst(cmd, false, portNames)
 }
 
@@ -124,7 +123,7 @@ func reportSent(g *globals, o output, all []app.Sent, strict bool) error {
 		v = all[0]
 	}
 	dead := uint64(0)
-	err := render.Value(g.Out, o.format, v, func() ([]string, [][]string) {
+	err := g.write(o.format, v, func() ([]string, [][]string) {
 		rows := [][]string{}
 		for _, s := range all {
 			row := []string{s.Port, fmt.Sprint(s.Sent), fmt.Sprint(s.Accepted), fmt.Sprint(s.Dead), fmt.Sprint(s.Skipped)}
@@ -180,7 +179,7 @@ func newImport(g *globals) *cobra.Command {
 	cmd.Flags().StringVar(&o.Format, "format", "", "read the files as csv, json or parquet (default: by their names)")
 	oneOf(cmd, "format", "csv", "json", "parquet")
 	bindSending(cmd, &o.NoWait, &o.Strict)
-	o.Output.bind(cmd, render.Table, render.JSON, render.YAML)
+	o.Output.bind(cmd)
 	return g.completeFirst(cmd, true, portNames)
 }
 

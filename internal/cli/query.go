@@ -40,7 +40,7 @@ On stderr it says as of which record and time of each table the answer holds. Wi
 -o parquet --out FILE the answer becomes a Parquet file.`
 
 const queryExample = `  meshctl query 'SELECT origin, avg(delay) FROM flights GROUP BY origin'
-  meshctl query 'SELECT a.name, d.delay FROM delays d JOIN airports a USING (iata)' -o csv
+  meshctl query 'SELECT name, late FROM delays JOIN airports USING (iata)'
   meshctl query -f report.sql -o json
   echo 'SELECT count(*) FROM flights' | meshctl query
   meshctl query 'SELECT * FROM flights WHERE origin = $code' --var code=ATL`
@@ -62,7 +62,7 @@ func newQuery(g *globals) *cobra.Command {
 	f.Int64Var(&o.Limit, "limit", 0, "print at most `n` rows; 0 for all")
 	f.StringToStringVar(&o.Vars, "var", nil, "bind `name=value` to $name; may be repeated")
 	f.StringVar(&o.Out, "out", "", "write the answer to this `file`")
-	o.Output.bind(cmd, render.Table, render.Wide, render.JSON, render.JSONL, render.CSV, render.Markdown, render.YAML, render.Arrow, parquet)
+	o.Output.bind(cmd, append(standard(), render.Markdown, render.Arrow, parquet)...)
 	return cmd
 }
 
@@ -128,10 +128,7 @@ func queryToParquet(ctx context.Context, g *globals, c *app.Client, r serve.Quer
 }
 
 func queryToText(ctx context.Context, g *globals, c *app.Client, r serve.QueryRequest, o queryOpts) (err error) {
-	out, options := g.Out, render.Options{Format: o.Output.format, Color: g.Color()}
-	if g.OutTTY && o.Output.format == render.Table {
-		options.Width = g.Width()
-	}
+	out, options := g.Out, g.shape(o.Output.format)
 	if o.Out != "" {
 		f, err := os.Create(g.Abs(o.Out))
 		if err != nil {
@@ -172,7 +169,7 @@ func queryToText(ctx context.Context, g *globals, c *app.Client, r serve.QueryRe
 		return err
 	}
 	if w.Truncated() {
-		g.note("long values were cut to the terminal's width: -o wide shows them whole")
+		g.note(noteCut)
 	}
 	a, err := answer.Finish()
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/meshctl/meshctl/internal/app"
-	"github.com/meshctl/meshctl/internal/render"
 )
 
 const rebuildLong = `Drop the key-value store, the table or both, and make them again from the log, which
@@ -32,7 +31,7 @@ func newRebuild(g *globals) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return render.Value(g.Out, o.format, a, func() ([]string, [][]string) {
+				return g.write(o.format, a, func() ([]string, [][]string) {
 					return []string{"rebuilt", "records in the log"}, [][]string{{strings.Join(a.Ports, ", "), fmt.Sprint(a.Records)}}
 				})
 			})
@@ -43,6 +42,6 @@ func newRebuild(g *globals) *cobra.Command {
 	f.BoolVar(&r.Table, "table", false, "only the table")
 	f.StringVar(&r.Port, "port", "", "only this `port`")
 	f.BoolVar(&r.LoseExpired, "dangerous-lose-expired", false, "go on though the log's retention has dropped records that the stores still hold")
-	o.bind(cmd, render.Table, render.JSON, render.YAML)
+	o.bind(cmd)
 	return g.completeFirst(cmd, false, productNames)
 }

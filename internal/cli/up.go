@@ -37,8 +37,8 @@ Other commands find this mesh by themselves. An edited descriptor is applied whi
 runs; products join with "meshctl product add". Products that ran here last come
 back without being named. Ctrl-C drains and stops; kill -9 loses nothing.`
 
-const upExample = `  meshctl up flights airports      # two products and a hub
-  meshctl up                       # this folder's product, or what ran here last
+const upExample = `  meshctl up flights airports    # two products and a hub
+  meshctl up                     # this folder's product, or what ran here last
   meshctl up --data /var/tmp/mesh flights`
 
 func newUp(g *globals) *cobra.Command {
@@ -160,7 +160,8 @@ type runOpts struct {
 const runLong = `Run one product as a process of its own, as a pod does. It works and answers whether or
 not the hub can be reached, and joins it by itself when it can.`
 
-const runExample = `  meshctl run flights --hub nats-leaf://127.0.0.1:7422 --data /var/lib/meshctl/flights`
+const runExample = `  meshctl run flights
+  meshctl run flights --hub nats-leaf://hub.example.org --data /data`
 
 func newRun(g *globals) *cobra.Command {
 	var o runOpts

@@ -47,7 +47,7 @@ func newValidate(g *globals) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&o.Open, "open", false, "take ports of products that are not named on trust")
-	o.Output.bind(cmd, render.Table, render.JSON, render.YAML, render.JSONL, render.CSV)
+	o.Output.bind(cmd)
 	return cmd
 }
 
@@ -87,8 +87,8 @@ func runValidate(g *globals, o validateOpts) error {
 
 // writeProblems writes a line each that editors understand, or data.
 func writeProblems(g *globals, format render.Format, problems product.Problems) error {
-	if format != render.Table {
-		return render.Value(g.Out, format, []product.Problem(problems), func() ([]string, [][]string) {
+	if !people(format) {
+		return g.write(format, []product.Problem(problems), func() ([]string, [][]string) {
 			var rows [][]string
 			for _, p := range problems {
 				rows = append(rows, []string{p.File, strconv.Itoa(p.Line), strconv.Itoa(p.Column), p.Path, p.Message, p.Hint})

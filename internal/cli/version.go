@@ -8,8 +8,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-
-	"github.com/meshctl/meshctl/internal/render"
 )
 
 // build is what the binary knows of its own making, without opening anything.
@@ -37,13 +35,13 @@ func newVersion(g *globals) *cobra.Command {
 			return runVersion(g, o)
 		},
 	}
-	o.Output.bind(cmd, render.Table, render.JSON, render.YAML)
+	o.Output.bind(cmd)
 	return cmd
 }
 
 func runVersion(g *globals, o versionOpts) error {
 	b := readBuild()
-	return render.Value(g.Out, o.Output.format, b, func() ([]string, [][]string) {
+	return g.write(o.Output.format, b, func() ([]string, [][]string) {
 		var rows [][]string
 		for _, row := range [][]string{
 			{"meshctl", b.Version}, {"commit", b.Commit}, {"date", b.Date}, {"go", b.Go}, {"platform", b.Platform},

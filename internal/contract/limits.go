@@ -161,10 +161,10 @@ func (l *limits) checkText(s []byte) string {
 	if l.MinLength != nil || l.MaxLength != nil {
 		n := utf8.RuneCount(s)
 		if l.MinLength != nil && n < *l.MinLength {
-			return fmt.Sprintf("%s is shorter than %d characters", quote(string(s)), *l.MinLength)
+			return shortText(s, *l.MinLength)
 		}
 		if l.MaxLength != nil && n > *l.MaxLength {
-			return fmt.Sprintf("%s is longer than %d characters", quote(string(s)), *l.MaxLength)
+			return fmt.Sprintf("%s is longer than %s", quote(string(s)), counted(*l.MaxLength, "character"))
 		}
 	}
 	if l.pattern != nil && !l.pattern.Match(s) {
@@ -202,10 +202,32 @@ func (l *limits) verdict(text []byte, below, above, listed bool) string {
 
 func (l *limits) checkItems(n int) string {
 	if l.MinItems != nil && n < *l.MinItems {
-		return fmt.Sprintf("has %d items, fewer than %d", n, *l.MinItems)
+		if n == 0 {
+			return "has no items, needs at least " + strconv.Itoa(*l.MinItems)
+		}
+		return fmt.Sprintf("has %s, needs at least %d", counted(n, "item"), *l.MinItems)
 	}
 	if l.MaxItems != nil && n > *l.MaxItems {
-		return fmt.Sprintf("has %d items, more than %d", n, *l.MaxItems)
+		return fmt.Sprintf("has %s, may have at most %d", counted(n, "item"), *l.MaxItems)
 	}
 	return ""
+}
+
+// shortText says that s has fewer than least characters.
+func shortText(s []byte, least int) string {
+	switch {
+	case len(s) > 0:
+		return fmt.Sprintf("%s is shorter than %s", quote(string(s)), counted(least, "character"))
+	case least == 1:
+		return "is empty"
+	}
+	return fmt.Sprintf("is empty, needs at least %d characters", least)
+}
+
+// counted is "1 thing" or "n things".
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }

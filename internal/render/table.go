@@ -42,13 +42,13 @@ func newTable(out *output, schema *arrow.Schema, o Options) *tableWriter {
 		names = append(names, f.Name)
 		right = append(right, cell.IsNumber(f.Type))
 	}
-	if o.Format == Wide {
-		o.Width, o.MaxRows = 0, 0
-	}
 	return newGrid(out, names, right, o)
 }
 
 func newGrid(out *output, names []string, right []bool, o Options) *tableWriter {
+	if o.Format == Wide {
+		o.Width, o.MaxRows = 0, 0
+	}
 	t := &tableWriter{out: out, o: o, right: right}
 	for _, name := range names {
 		name = strings.ToUpper(plain(name))
@@ -107,7 +107,8 @@ func (t *tableWriter) settle() error {
 			t.widths[c] = max(t.widths[c], cells[c].width)
 		}
 	}
-	t.widths = fit(t.widths, t.o.Width)
+	t.widths = fit(t.widths, t.right, t.o.Width)
+	t.truncated = t.truncated || len(t.widths) < len(t.head)
 	head := make([]tableCell, len(t.head))
 	for c, name := range t.head {
 		head[c] = tableCell{text: name, width: width.StringWidth(name)}
@@ -128,6 +129,10 @@ func (t *tableWriter) settle() error {
 func (t *tableWriter) line(cells []tableCell, head bool) {
 	buf := t.out.buf
 	for c, one := range cells {
+		if c == len(t.widths) { // the columns from here on have no room
+			buf = append(buf, "…"...)
+			break
+		}
 		if t.o.Width > 0 && one.width > t.widths[c] {
 			one.text = width.Truncate(one.text, t.widths[c], "…")
 			one.width = width.StringWidth(one.text)

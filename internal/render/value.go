@@ -18,9 +18,15 @@ import (
 // catalog. JSON, YAML and JSON lines are of v by its json tags, a nil list as []; the
 // other formats are of the cells that table returns, every row as long as the header.
 func Value(w io.Writer, f Format, v any, table func() (header []string, rows [][]string)) error {
+	_, err := ValueFor(w, Options{Format: f}, v, table)
+	return err
+}
+
+// ValueFor is Value for a terminal of a width and with colour, and says whether a part of
+// the table was left out.
+func ValueFor(w io.Writer, o Options, v any, table func() (header []string, rows [][]string)) (truncated bool, err error) {
 	out := &output{w: w}
-	var err error
-	switch f {
+	switch o.Format {
 	case JSON:
 		out.buf, err = appendValue(nil, v, "  ")
 	case YAML:
@@ -29,16 +35,16 @@ func Value(w io.Writer, f Format, v any, table func() (header []string, rows [][
 		out.buf, err = lines(v)
 	case Table, Wide, CSV, Markdown, "":
 		header, rows := table()
-		err = cells(out, f, header, rows)
+		truncated, err = cells(out, o, header, rows)
 	case Arrow:
-		return fault.New(fault.Invalid, "use json", "this has no columns to write as arrow")
+		return false, fault.New(fault.Invalid, "use json", "this has no columns to write as arrow")
 	default:
-		return unknown(f)
+		return false, unknown(o.Format)
 	}
 	if err != nil {
-		return fmt.Errorf("write answer: %w", err)
+		return false, fmt.Errorf("write answer: %w", err)
 	}
-	return out.flush()
+	return truncated, out.flush()
 }
 
 // appendValue appends v as JSON and a line feed.
@@ -87,8 +93,8 @@ func lines(v any) (buf []byte, err error) {
 	return buf, nil
 }
 
-func cells(out *output, f Format, header []string, rows [][]string) error {
-	switch f {
+func cells(out *output, o Options, header []string, rows [][]string) (truncated bool, err error) {
+	switch o.Format {
 	case CSV:
 		for _, row := range append([][]string{header}, rows...) {
 			for i, text := range row {
@@ -101,25 +107,26 @@ func cells(out *output, f Format, header []string, rows [][]string) error {
 			}
 			out.buf = append(out.buf, '\n')
 		}
-		return nil
+		return false, nil
 	case Markdown:
 		out.buf = appendMarkdownHead(out.buf, header, numeric(header, rows))
 		for _, row := range rows {
 			out.buf = appendMarkdownRow(out.buf, row)
 		}
-		return nil
+		return false, nil
 	}
-	t := newGrid(out, header, numeric(header, rows), Options{})
+	t := newGrid(out, header, numeric(header, rows), o)
 	for _, row := range rows {
 		line := make([]tableCell, len(header))
 		for c := range header {
 			line[c].text = plain(row[c])
 		}
 		if err := t.add(line); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return t.Close()
+	err = t.Close()
+	return t.Truncated(), err
 }
 
 // numeric says which columns hold nothing but numbers.

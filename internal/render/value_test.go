@@ -47,6 +47,30 @@ func TestValue(t *testing.T) {
 	}
 }
 
+// On a terminal, what has no room is left out from the right, and said to be; no number
+// is halved.
+func TestValueFitsTheTerminal(t *testing.T) {
+	header := []string{"port", "records", "description", "owner", "note"}
+	rows := [][]string{{"flights.flights", "12345678", "Every departure of 2001", "operations", "long ago"}}
+	for width, want := range map[int]string{
+		80: "PORT              RECORDS  DESCRIPTION              OWNER       NOTE\nflights.flights  12345678  Every departure of 2001  operations  long ago\n",
+		50: "PORT       RECORDS  DESCRIP…  OWNER     NOTE\nflights…  12345678  Every d…  operati…  long ago\n",
+		32: "PORT       RECORDS  DESCRIP…  …\nflights…  12345678  Every d…  …\n",
+		12: "PORT       …\nflights.…  …\n",
+		4:  "…  …\n…  …\n",
+	} {
+		var b bytes.Buffer
+		cut, err := render.ValueFor(&b, render.Options{Format: render.Table, Width: width}, nil, func() ([]string, [][]string) { return header, rows })
+		if err != nil || b.String() != want || cut != (width < 80) {
+			t.Errorf("width %d: %v, cut %v\n%s", width, err, cut, b.String())
+		}
+	}
+	var b bytes.Buffer
+	if cut, err := render.ValueFor(&b, render.Options{Format: render.Wide, Width: 10}, nil, func() ([]string, [][]string) { return header, rows }); cut || err != nil {
+		t.Errorf("wide is cut: %v, %s", err, b.String())
+	}
+}
+
 // Names may come from another team's product; no format lets them drive a terminal.
 func TestHostileValue(t *testing.T) {
 	evil := []item{{Name: "\x1b[2J\u009b\u202e\u007f"}}
