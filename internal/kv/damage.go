@@ -15,9 +15,29 @@ import (
 
 const rebuildHint = "run meshctl rebuild PRODUCT --kv"
 
+// ErrDamaged is in the chain of Open's error when the files are to blame for certain: not
+// the disk, nor memory, nor another process. Only a new database in their place helps.
+var ErrDamaged = errors.New("key-value store is damaged")
+
+// damaged is an error that is ErrDamaged too, without a word more.
+type damaged struct{ error }
+
+func (d damaged) Unwrap() []error { return []error{d.error, ErrDamaged} }
+
+// passing are the causes that have nothing to do with what the files hold.
+var passing = []syscall.Errno{
+	syscall.EIO, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EROFS, syscall.EDQUOT, syscall.EFBIG, syscall.ESTALE,
+}
+
 // openFault says why Badger did not open. Badger flattens its causes to text.
 func openFault(dir string, err error) error {
 	text := err.Error()
+	for _, errno := range passing {
+		if strings.Contains(text, errno.Error()) {
+			return fault.New(fault.Unavailable, "look after the machine, then start the product again",
+				"open key-value store %s: %w", dir, err)
+		}
+	}
 	switch {
 	case strings.Contains(text, "Another process is using this Badger database"):
 		return fault.New(fault.Conflict, "stop the other process that runs this product",
@@ -27,7 +47,7 @@ func openFault(dir string, err error) error {
 	case strings.Contains(text, syscall.ENOSPC.Error()):
 		return fullFault(fmt.Errorf("open key-value store %s: %w", dir, err))
 	}
-	return damage(fmt.Errorf("open key-value store %s: %w", dir, err))
+	return damage(damaged{fmt.Errorf("open key-value store %s: %w", dir, err)})
 }
 
 // writeFault is for errors of writing: a full disk heals by itself, damage does not.

@@ -64,7 +64,7 @@ func (db *DB) finishDrops() error {
 		return nil
 	})
 	if err != nil {
-		return damage(err)
+		return damage(damaged{err})
 	}
 	for _, port := range ports {
 		if err := db.Store(port).finishDrop(); err != nil {

@@ -54,7 +54,7 @@ type DB struct {
 
 // Open opens the database in dir, and makes it when there is none. A drop that a crash
 // interrupted is finished first. A database that another process has open is a
-// fault.Conflict; one that is damaged is a fault with the hint to rebuild it.
+// fault.Conflict; one that is damaged is ErrDamaged, with the hint to rebuild it.
 func Open(dir string, o Options) (*DB, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make key-value folder: %w", err)

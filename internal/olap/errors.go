@@ -85,7 +85,7 @@ func refused(what string, err error) error {
 	}
 	switch d.class {
 	case "IO", "INTERNAL", "Internal", "FATAL", "Fatal", "Serialization", "TransactionContext":
-		return fmt.Errorf("%s: %w", what, err)
+		return blamed(fmt.Errorf("%s: %w", what, err))
 	case "Out of Memory":
 		return fault.New(fault.Rejected, "narrow the statement, or raise resources.memory in the descriptor", "%s: %w", what, err)
 	case "Permission":

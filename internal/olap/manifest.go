@@ -98,6 +98,9 @@ func (db *DB) loadPorts(ctx context.Context) error {
 	for _, p := range ports {
 		db.ports[p.id] = p
 		db.pool.addPath(p.schema)
+		if err := db.inspectSegments(p); err != nil {
+			return err
+		}
 		if err := db.removeLeftovers(p); err != nil {
 			return fmt.Errorf("remove leftovers of a crash: %w", err)
 		}
@@ -119,7 +122,7 @@ func readPorts(ctx context.Context, c *conn) ([]*port, error) {
 			rolled: record.Seq(r[12].(uint64)), sealing: record.Seq(r[13].(uint64)),
 		}
 		if err := errors.Join(json.Unmarshal([]byte(r[5].(string)), &p.key), json.Unmarshal([]byte(r[6].(string)), &p.columns)); err != nil {
-			return nil, err
+			return nil, damage(err)
 		}
 		if p.segments, err = readSegments(ctx, c, p.id); err != nil {
 			return nil, err

@@ -29,7 +29,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/meshctl/meshctl/internal/fault"
 )
 
 // Options bound what a database takes. Zero fields do not bound.
@@ -63,7 +62,7 @@ type DB struct {
 }
 
 // Open opens the tables in dir and makes them if there are none. It is a Conflict
-// when another process has them open.
+// when another process has them open, ErrDamaged when its files are.
 func Open(ctx context.Context, dir string, o Options) (*DB, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -75,15 +74,16 @@ func Open(ctx context.Context, dir string, o Options) (*DB, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("open tables: %w", err)
 	}
-	db, err := open(ctx, dir, filepath.Join(dir, fileName), o)
+	path := filepath.Join(dir, fileName)
+	if err := inspect(path); err != nil {
+		return nil, err
+	}
+	db, err := open(ctx, dir, path, o)
 	if err != nil {
-		if strings.Contains(err.Error(), "Conflicting lock") || strings.Contains(err.Error(), "Could not set lock") {
-			return nil, fault.New(fault.Conflict, "stop the other process that runs this product", "open %s: another process has it open", filepath.Join(dir, fileName))
-		}
-		return nil, fmt.Errorf("open %s: %w", filepath.Join(dir, fileName), err)
+		return nil, openFault(path, err)
 	}
 	if err := db.loadPorts(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", filepath.Join(dir, fileName), err), db.Close())
+		return nil, errors.Join(openFault(path, err), db.Close())
 	}
 	return db, nil
 }

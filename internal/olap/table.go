@@ -65,7 +65,7 @@ func (db *DB) Table(ctx context.Context, spec TableSpec) (*Table, error) {
 	defer db.mu.Unlock()
 	p, err := db.settle(ctx, spec, columns)
 	if err != nil {
-		return nil, fmt.Errorf("table %s.%s: %w", spec.Schema, spec.Name, err)
+		return nil, blamed(fmt.Errorf("table %s.%s: %w", spec.Schema, spec.Name, err))
 	}
 	t := &Table{db: db, spec: spec, id: p.id}
 	for _, f := range spec.Columns.Fields() {
@@ -78,7 +78,7 @@ func (db *DB) Table(ctx context.Context, spec TableSpec) (*Table, error) {
 		return replaceView(ctx, w, db.dir, p, t.order) // the folder may have moved, and the order changed
 	})
 	if err != nil {
-		return nil, fmt.Errorf("table %s.%s: make the view: %w", spec.Schema, spec.Name, err)
+		return nil, blamed(fmt.Errorf("table %s.%s: make the view: %w", spec.Schema, spec.Name, err))
 	}
 	db.pool.addPath(spec.Schema)
 	return t, nil
