@@ -28,6 +28,8 @@ var dependencies = map[string]string{
 	"jsm.go":      "github.com/nats-io/jsm.go",
 	"Badger":      "github.com/dgraph-io/badger",
 	"duckdb-go":   "github.com/duckdb/duckdb-go",
+
+	"go-containerregistry": "github.com/google/go-containerregistry",
 }
 
 // house is what docs/architecture.md says, by a package's path below the module.
