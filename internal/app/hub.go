@@ -16,8 +16,14 @@ type HubOptions struct {
 	Host       string
 	ClientPort int // -1 for any free one
 	LeafPort   int
-	StateDir   string // where this user's meshes are announced
-	Logger     *slog.Logger
+	// MonitorPort is that of the server's own HTTP pages, /healthz among them; 0 is none.
+	MonitorPort int
+	// Name, ClusterPort and Routes make the hub one node of a cluster; see mesh.Cluster.
+	Name        string
+	ClusterPort int
+	Routes      []string
+	StateDir    string // where this user's meshes are announced
+	Logger      *slog.Logger
 }
 
 // Hub is a running hub.
@@ -36,9 +42,14 @@ func startHub(ctx context.Context, o HubOptions, kind string) (*Hub, error) {
 	if err != nil {
 		return nil, err
 	}
+	var cluster *mesh.Cluster
+	if o.Name != "" || o.ClusterPort != 0 || len(o.Routes) > 0 {
+		cluster = &mesh.Cluster{Name: o.Name, Port: o.ClusterPort, Routes: o.Routes}
+	}
 	h := &Hub{data: data}
 	h.Hub, err = mesh.StartHub(ctx, mesh.HubOptions{
-		Dir: data.sub("hub"), Host: o.Host, ClientPort: o.ClientPort, LeafPort: o.LeafPort, Logger: o.Logger,
+		Dir: data.sub("hub"), Host: o.Host, ClientPort: o.ClientPort, LeafPort: o.LeafPort,
+		MonitorPort: o.MonitorPort, Cluster: cluster, Logger: o.Logger,
 	})
 	if err != nil {
 		return nil, errors.Join(err, data.release())

@@ -25,6 +25,7 @@ type ProductOptions struct {
 	Data    string // its data folder
 	HubLeaf string // URL that leaves join the hub at
 	HTTP    string // address to listen on, such as "127.0.0.1:0"; "" for no HTTP
+	HTTPURL string // base URL that others reach that at; empty: the address itself
 	Version string // of this meshctl, for the catalog
 	Env     []string
 	Logger  *slog.Logger
@@ -164,7 +165,7 @@ func (p *Product) HTTPURL() string {
 	if p.http == nil {
 		return ""
 	}
-	return p.http.Addr()
+	return cmp.Or(p.o.HTTPURL, p.http.Addr())
 }
 
 func (p *Product) descriptor() *product.Product {

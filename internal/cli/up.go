@@ -117,10 +117,17 @@ type hubOpts struct {
 	Data           string
 	Host           string
 	Port, LeafPort int
+	MonitorPort    int
+	Name           string
+	ClusterPort    int
+	Routes         []string
 }
 
 const hubLong = `Run the hub alone: the server that products join as leaves and that holds the catalog.
-"meshctl run" then runs each product, here or elsewhere.`
+"meshctl run" then runs each product, here or elsewhere.
+
+Three nodes make a hub that goes on while two of them run: start each with a --name of
+its own, a --cluster-port, and the --routes of all three.`
 
 const hubExample = `  meshctl hub --data /var/lib/meshctl/hub
   meshctl run flights --hub nats-leaf://127.0.0.1:7422`
@@ -135,12 +142,18 @@ func newHub(g *globals) *cobra.Command {
 	cmd.Flags().StringVar(&o.Host, "host", "127.0.0.1", "listen on this `address`")
 	cmd.Flags().IntVar(&o.Port, "port", defaultClientPort, "port for clients; -1 for any free one")
 	cmd.Flags().IntVar(&o.LeafPort, "leaf-port", defaultLeafPort, "port for leaves; -1 for any free one")
+	cmd.Flags().IntVar(&o.MonitorPort, "monitor-port", 0, "port of the server's own HTTP pages, such as /healthz; 0 for none")
+	cmd.Flags().StringVar(&o.Name, "name", "", "this node of a cluster, the same at every start")
+	cmd.Flags().IntVar(&o.ClusterPort, "cluster-port", 0, "port for the other nodes of a cluster")
+	cmd.Flags().StringSliceVar(&o.Routes, "routes", nil, "`URLs` of all nodes of a cluster, as nats-route://HOST:PORT")
+	cmd.MarkFlagsRequiredTogether("name", "cluster-port", "routes")
 	return cmd
 }
 
 func runHub(ctx context.Context, g *globals, o hubOpts) error {
 	h, err := app.StartHub(ctx, app.HubOptions{
 		Data: g.Abs(o.Data), Host: o.Host, ClientPort: o.Port, LeafPort: o.LeafPort,
+		MonitorPort: o.MonitorPort, Name: o.Name, ClusterPort: o.ClusterPort, Routes: o.Routes,
 		StateDir: g.StateDir(), Logger: g.logger(),
 	})
 	if err != nil {
@@ -154,7 +167,7 @@ func runHub(ctx context.Context, g *globals, o hubOpts) error {
 }
 
 type runOpts struct {
-	Dir, Data, Hub, HTTP string
+	Dir, Data, Hub, HTTP, HTTPURL string
 }
 
 const runLong = `Run one product as a process of its own, as a pod does. It works and answers whether or
@@ -175,6 +188,7 @@ func newRun(g *globals) *cobra.Command {
 	cmd.Flags().StringVar(&o.Data, "data", "", "keep the product's data in this `folder` (default DIR/.meshctl)")
 	cmd.Flags().StringVar(&o.Hub, "hub", fmt.Sprintf("nats-leaf://127.0.0.1:%d", defaultLeafPort), "join the hub at this `URL`")
 	cmd.Flags().StringVar(&o.HTTP, "http", "127.0.0.1:0", "answer HTTP on this `address`; empty for none")
+	cmd.Flags().StringVar(&o.HTTPURL, "http-url", "", "tell the catalog this `URL` instead of that address")
 	return cmd
 }
 
@@ -185,7 +199,7 @@ func runRun(ctx context.Context, g *globals, o runOpts) error {
 	}
 	app.TuneMemory(g.Env, 1)
 	p, err := app.StartProduct(ctx, app.ProductOptions{
-		Dir: dir, Data: g.Abs(o.Data), HubLeaf: o.Hub, HTTP: o.HTTP,
+		Dir: dir, Data: g.Abs(o.Data), HubLeaf: o.Hub, HTTP: o.HTTP, HTTPURL: o.HTTPURL,
 		Version: readBuild().Version, Env: g.Environ(), Logger: g.logger(),
 	})
 	if err != nil {

@@ -39,14 +39,16 @@ func Catalog(ctx context.Context, nc *nats.Conn, domain string) (*Bucket, error)
 	}
 	kv, err := js.KeyValue(ctx, product.CatalogBucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		kv, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
-			Bucket: product.CatalogBucket, Description: "what each product says about itself",
-		})
+		kv, err = js.CreateKeyValue(ctx, catalogConfig())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open catalog: %w", bucketFault(ctx, err))
 	}
 	return &Bucket{kv: kv}, nil
+}
+
+func catalogConfig() jetstream.KeyValueConfig {
+	return jetstream.KeyValueConfig{Bucket: product.CatalogBucket, Description: "what each product says about itself"}
 }
 
 func bucketFault(ctx context.Context, err error) error {

@@ -15,11 +15,13 @@ import (
 
 // HubOptions says where a hub keeps its data and listens.
 type HubOptions struct {
-	Dir        string // JetStream's folder
-	Host       string // 127.0.0.1 when empty
-	ClientPort int    // -1 is any free port
-	LeafPort   int    // -1 is any free port
-	Logger     *slog.Logger
+	Dir         string   // JetStream's folder
+	Host        string   // 127.0.0.1 when empty
+	ClientPort  int      // -1 is any free port
+	LeafPort    int      // -1 is any free port
+	MonitorPort int      // of the server's own HTTP pages, /healthz among them; 0 is none, -1 any free port
+	Cluster     *Cluster // nil: the hub is this one node
+	Logger      *slog.Logger
 }
 
 // Hub is the server that leaves join. It holds the catalog.
@@ -28,8 +30,9 @@ type Hub struct {
 	opts HubOptions
 }
 
-// StartHub starts a hub and returns when clients and leaves can join. A port that is
-// taken is a Conflict that names it.
+// StartHub starts a hub and returns when clients and leaves can join; a node of a
+// cluster returns when a majority of nodes is there. A port that is taken is a Conflict
+// that names it.
 func StartHub(ctx context.Context, o HubOptions) (*Hub, error) {
 	if o.Host == "" {
 		o.Host = "127.0.0.1"
@@ -37,12 +40,23 @@ func StartHub(ctx context.Context, o HubOptions) (*Hub, error) {
 	opts := baseOptions(o.Dir, product.HubDomain)
 	opts.Host, opts.Port = o.Host, o.ClientPort
 	opts.LeafNode = server.LeafNodeOpts{Host: o.Host, Port: o.LeafPort}
+	opts.HTTPHost, opts.HTTPPort = o.Host, o.MonitorPort
+	if o.Cluster != nil {
+		if err := o.Cluster.join(opts); err != nil {
+			return nil, err
+		}
+	}
 	n, err := startNode(ctx, opts, newServerLog(o.Logger))
 	if err != nil {
 		return nil, err
 	}
 	h := &Hub{node: n, opts: o}
-	if _, err := Catalog(ctx, n.nc, ""); err != nil {
+	if o.Cluster != nil {
+		err = o.Cluster.awaitCatalog(ctx, n.nc, orDiscard(o.Logger))
+	} else {
+		_, err = Catalog(ctx, n.nc, "")
+	}
+	if err != nil {
 		return nil, fmt.Errorf("start hub: %w", joinClose(ctx, err, n))
 	}
 	return h, nil
@@ -64,6 +78,15 @@ func (h *Hub) LeafURL() string {
 	}
 	u := url.URL{Scheme: "nats-leaf", Host: net.JoinHostPort(host, strconv.Itoa(port))}
 	return u.String()
+}
+
+// MonitorURL is where the server's own HTTP pages are, "" without them.
+func (h *Hub) MonitorURL() string {
+	addr := h.srv.MonitorAddr()
+	if addr == nil {
+		return ""
+	}
+	return fmt.Sprintf("http://%s", addr)
 }
 
 // Leaves is how many leaves are joined.

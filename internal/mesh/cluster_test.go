@@ -1,0 +1,217 @@
+package mesh
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/product"
+)
+
+// testCluster is a hub of three nodes, each of which can be stopped and started.
+type testCluster struct {
+	options [3]HubOptions
+	nodes   [3]*Hub
+}
+
+// freePorts are ports that nobody listens on, now.
+func freePorts(t *testing.T, n int) []int {
+	t.Helper()
+	var ports []int
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		must(t, err)
+		defer func() { must(t, l.Close()) }()
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	return ports
+}
+
+func startCluster(t *testing.T) *testCluster {
+	t.Helper()
+	c := &testCluster{}
+	ports := freePorts(t, 6)
+	var routes []string
+	for _, port := range ports[:3] {
+		routes = append(routes, fmt.Sprintf("nats-route://127.0.0.1:%d", port))
+	}
+	g, ctx := errgroup.WithContext(t.Context())
+	for i := range c.nodes {
+		c.options[i] = HubOptions{
+			Dir: t.TempDir(), ClientPort: -1, LeafPort: ports[3+i], MonitorPort: -1,
+			Cluster: &Cluster{Name: product.Pod(product.HubName, i), Port: ports[i], Routes: routes},
+		}
+		g.Go(func() (err error) {
+			c.nodes[i], err = StartHub(ctx, c.options[i])
+			return err
+		})
+	}
+	t.Cleanup(func() {
+		for _, h := range c.nodes {
+			if h != nil {
+				must(t, h.Close(context.Background()))
+			}
+		}
+	})
+	must(t, g.Wait())
+	return c
+}
+
+func (c *testCluster) stop(t *testing.T, i int) {
+	t.Helper()
+	must(t, c.nodes[i].Close(t.Context()))
+	c.nodes[i] = nil
+}
+
+func (c *testCluster) start(t *testing.T, i int) {
+	t.Helper()
+	var err error
+	c.nodes[i], err = StartHub(t.Context(), c.options[i])
+	must(t, err)
+}
+
+// leader is the node that leads the catalog's stream, and how many others keep up.
+func (c *testCluster) leader(t *testing.T, through int) (leader, current int) {
+	t.Helper()
+	js, err := jetstream.New(c.nodes[through].Conn())
+	must(t, err)
+	s, err := js.Stream(t.Context(), "KV_"+product.CatalogBucket)
+	must(t, err)
+	info, err := s.Info(t.Context())
+	must(t, err)
+	for _, r := range info.Cluster.Replicas {
+		if r.Current && !r.Offline {
+			current++
+		}
+	}
+	for i := range c.nodes {
+		if c.options[i].Cluster.Name == info.Cluster.Leader {
+			return i, current
+		}
+	}
+	return -1, current
+}
+
+func TestClusterGoesOnWithOneNodeDown(t *testing.T) {
+	c := startCluster(t)
+	eventually(t, "a copy of the catalog on each node", func() bool {
+		leader, current := c.leader(t, 0)
+		return leader >= 0 && current == 2
+	})
+	down, _ := c.leader(t, 0)
+	through, other := (down+1)%3, (down+2)%3
+	a := joinLeaf(t, c.nodes[through], "a")
+	b := joinLeaf(t, c.nodes[other], "b")
+	putEventually(t, a, "before")
+
+	c.stop(t, down)
+	putEventually(t, a, "while")
+	for _, key := range []string{"before", "while"} {
+		eventually(t, key+" is read through another node", func() bool { // while a new leader is elected, calls go unanswered
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			defer cancel()
+			bucket, err := Catalog(ctx, b.Conn(), product.HubDomain)
+			if err != nil {
+				return false
+			}
+			e, err := bucket.Get(ctx, key)
+			return err == nil && string(e.Value) == key
+		})
+	}
+
+	c.start(t, down)
+	eventually(t, "the node has caught up", func() bool {
+		leader, current := c.leader(t, through)
+		return leader >= 0 && current == 2
+	})
+	c.stop(t, other) // what came while it was away is on the node that came back
+	eventually(t, "the node that came back knows all", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		own, err := Catalog(ctx, c.nodes[down].Conn(), "")
+		if err != nil {
+			return false
+		}
+		all, err := own.List(ctx)
+		return err == nil && len(all) == 2
+	})
+}
+
+// joinLeaf starts a leaf that joins one node.
+func joinLeaf(t *testing.T, h *Hub, domain string) *Leaf {
+	t.Helper()
+	l := startLeaf(t, domain, h.LeafURL())
+	eventually(t, "leaf "+domain+" joins", l.Connected)
+	return l
+}
+
+// putEventually puts a key into the catalog as a product does: again, until it is there.
+func putEventually(t *testing.T, l *Leaf, key string) {
+	t.Helper()
+	eventually(t, "put "+key, func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		bucket, err := Catalog(ctx, l.Conn(), product.HubDomain)
+		return err == nil && bucket.Put(ctx, key, []byte(key)) == nil
+	})
+}
+
+func TestClusterWaitsForAMajority(t *testing.T) {
+	ports := freePorts(t, 3)
+	var routes []string
+	for _, port := range ports {
+		routes = append(routes, fmt.Sprintf("nats-route://127.0.0.1:%d", port))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	h, err := StartHub(ctx, HubOptions{
+		Dir: t.TempDir(), ClientPort: -1, LeafPort: -1,
+		Cluster: &Cluster{Name: "hub-0", Port: ports[0], Routes: routes},
+	})
+	if err == nil {
+		closed(t, h)
+		t.Fatal("one node of three says that it is ready")
+	}
+	wantKind(t, err, fault.Timeout)
+}
+
+func TestClusterRefusesHalfAConfiguration(t *testing.T) {
+	three := []string{"nats-route://a:1", "nats-route://b:1", "nats-route://c:1"}
+	for name, c := range map[string]Cluster{
+		"no name":       {Port: 1, Routes: three},
+		"no port":       {Name: "a", Routes: three},
+		"two nodes":     {Name: "a", Port: 1, Routes: three[:2]},
+		"no URL":        {Name: "a", Port: 1, Routes: []string{"a", "b", "c"}},
+		"one node":      {Name: "a", Port: 1, Routes: three[:1]},
+		"an even count": {Name: "a", Port: 1, Routes: append(three, "nats-route://d:1")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := StartHub(t.Context(), HubOptions{Dir: t.TempDir(), ClientPort: -1, LeafPort: -1, Cluster: &c})
+			wantKind(t, err, fault.Invalid)
+		})
+	}
+}
+
+func TestHubMonitors(t *testing.T) {
+	h, err := StartHub(t.Context(), HubOptions{Dir: t.TempDir(), ClientPort: -1, LeafPort: -1, MonitorPort: -1})
+	must(t, err)
+	defer closed(t, h)
+	for _, path := range []string{"/healthz", "/healthz?js-enabled-only=true", "/healthz?js-server-only=true"} {
+		res, err := http.Get(h.MonitorURL() + path)
+		must(t, err)
+		body, err := io.ReadAll(res.Body)
+		must(t, err)
+		must(t, res.Body.Close())
+		if res.StatusCode != http.StatusOK {
+			t.Errorf("GET %s = %d %s", path, res.StatusCode, body)
+		}
+	}
+}
