@@ -47,46 +47,6 @@ type DeadAnswer struct {
 	Missing []record.Seq `json:"missing,omitempty"` // no such letter
 }
 
-// Replay publishes the original bytes of dead letters again and removes the letters. A
-// letter whose replay was interrupted is not published twice: its session bears its
-// number, and the inbox takes only the first message of that session.
-func (p *Product) Replay(ctx context.Context, q DeadRequest) (DeadAnswer, error) {
-	var a DeadAnswer
-	pt, err := p.port(q.Port)
-	if err != nil {
-		return a, err
-	}
-	err = p.eachLetter(ctx, pt, q, &a, func(m mesh.Message) error {
-		inbox, err := p.replayInbox(pt, m)
-		if err != nil {
-			return err
-		}
-		subject := inbox.InboxSubject(fmt.Sprintf("%sreplay-%d", pipeline.ImportSession, m.Seq))
-		_, err = mesh.PublishExpect(ctx, p.leaf.Conn(), subject, m.Data, nil, 0)
-		if err != nil && fault.KindOf(err) != fault.Conflict {
-			return err
-		}
-		return p.removeLetter(ctx, m.Seq)
-	})
-	return a, err
-}
-
-// replayInbox is the inbox that a letter goes back to.
-func (p *Product) replayInbox(pt *port, m mesh.Message) (product.PortID, error) {
-	desc := p.descriptor()
-	if desc.Spec.Logic == nil {
-		return pt.id, nil
-	}
-	stream, _, _ := strings.Cut(m.Header.Get(product.HeaderOrigin), ":")
-	for _, in := range desc.Spec.Inputs {
-		if id := desc.ID(in.Name); in.Port == "" && id.InboxStream() == stream {
-			return id, nil
-		}
-	}
-	return product.PortID{}, fault.New(fault.Invalid, "correct the record at its source, or the logic, and purge the letter",
-		"dead letter %d came from %s, which is not an input that takes published records", m.Seq, stream)
-}
-
 // PurgeDead removes dead letters for good.
 func (p *Product) PurgeDead(ctx context.Context, q DeadRequest) (DeadAnswer, error) {
 	var a DeadAnswer

@@ -26,6 +26,9 @@ const (
 // waited for within the step, so that the product itself is up meanwhile.
 func (p *Product) openLogic(ctx context.Context) (func(context.Context) error, error) {
 	desc := p.desc
+	if err := p.openAgain(ctx, desc); err != nil {
+		return nil, err
+	}
 	pt := p.ports[desc.ID(desc.Spec.Outputs[0].Name).Folder()]
 	for _, spec := range desc.Spec.Inputs {
 		if spec.Port == "" { // publishers must find the inbox from the start
@@ -75,6 +78,7 @@ func (p *Product) driveCommand(desc *product.Product, pt *port) func(context.Con
 		for _, in := range inputs {
 			logic.Inputs = append(logic.Inputs, in.logicInput(p, spec.BatchSize))
 		}
+		logic.Inputs = append(logic.Inputs, pt.againInputs(inputs, spec.BatchSize)...)
 		err = logic.Run(ctx)
 		if closing := command.Close(); closing != nil {
 			pt.logger().Warn("the program ended badly", "error", closing)
@@ -124,7 +128,7 @@ func (p *Product) driveBatch(desc *product.Product, pt *port) (func(context.Cont
 					return p.tables.Transform(ctx, olap.Transform{SQL: text, Schema: inputSchema, Table: in.spec.Name, Batch: batch})
 				},
 			})
-			logic.Inputs = []pipeline.LogicInput{in.logicInput(p, 0)}
+			logic.Inputs = append(pt.againInputs([]*input{in}, 0), in.logicInput(p, 0))
 			return logic.Run(ctx)
 		}
 		return fmt.Errorf("input %s is not declared", sql.Over)

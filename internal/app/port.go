@@ -207,7 +207,7 @@ func (pt *port) appending(l *appendLog) *appendLog {
 func (pt *port) door() *pipeline.Door {
 	nc := pt.p.leaf.Conn()
 	return &pipeline.Door{
-		Port: pt.id, Contract: pt.contract,
+		Port: pt.id, Contract: pt.contract, Output: pt.out,
 		Inbox:      openSource(nc, pt.id.InboxStream()),
 		Log:        pt.appending(newLog(nc, pt.id.Stream(), "")),
 		Dead:       pt.appending(pt.deadLog(pipelineSource)),

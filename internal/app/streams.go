@@ -25,7 +25,10 @@ const (
 type source struct{ reader *mesh.Reader }
 
 // openSource opens a stream of the leaf that nc belongs to.
-func openSource(nc *mesh.Conn, stream string) pipeline.OpenSource {
+func openSource(nc *mesh.Conn, stream string) pipeline.OpenSource { return openSubject(nc, stream, "") }
+
+// openSubject opens what a stream has of a subject, wildcards allowed.
+func openSubject(nc *mesh.Conn, stream, subject string) pipeline.OpenSource {
 	return func(ctx context.Context, after record.Seq) (pipeline.Source, error) {
 		state, err := mesh.State(ctx, nc, "", stream)
 		if err != nil {
@@ -35,7 +38,7 @@ func openSource(nc *mesh.Conn, stream string) pipeline.OpenSource {
 			return nil, fault.New(fault.Conflict, "restore the stream, or rebuild what was kept from it",
 				"stream %s ends at %d, but %d was read from it: it has been made anew", stream, state.Last, after)
 		}
-		r, err := mesh.NewReader(ctx, nc, "", stream, after, "")
+		r, err := mesh.NewReader(ctx, nc, "", stream, after, subject)
 		if err != nil {
 			return nil, err
 		}
@@ -146,9 +149,19 @@ func (l *appendLog) holdFloor(ctx context.Context) error {
 	return l.floor.Save(last)
 }
 
-// trimInbox removes worked-off messages of an inbox of this leaf.
+// trimInbox removes worked-off messages of an inbox of this leaf. A dead letter that was
+// taken again goes too once the letter is gone, for it is not asked for again then.
 func trimInbox(nc *mesh.Conn, stream string) pipeline.TrimInbox {
 	return func(ctx context.Context, subject string, upTo record.Seq) error {
+		if letter, ok := takenAgain(subject); ok {
+			_, waits, err := mesh.GetMessage(ctx, nc, "", product.DeadStream, letter)
+			if err != nil {
+				return err
+			}
+			if !waits {
+				upTo++
+			}
+		}
 		_, err := mesh.Purge(ctx, nc, "", stream, subject, upTo)
 		return err
 	}

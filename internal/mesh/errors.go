@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -126,7 +127,7 @@ func domainName(domain string) string {
 func productOf(subject string) string {
 	tokens := strings.Split(subject, ".")
 	at := 1
-	if tokens[0] == "in" || tokens[0] == "dead" {
+	if slices.Contains([]string{"in", "dead", "again"}, tokens[0]) {
 		at = 2
 	}
 	if len(tokens) <= at {

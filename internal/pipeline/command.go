@@ -109,6 +109,9 @@ func (c *Command) exchange(ctx context.Context, f frame) ([]Emitted, []Rejected,
 	wrote := make(chan error, 1)
 	go func() { wrote <- f.write(p.stdin) }()
 	emitted, rejected, err := readFrame(p.lines, f.number)
+	if err == nil {
+		err = f.trace(rejected)
+	}
 	if err != nil && !errors.Is(err, errEnded) {
 		p.kill()
 	}

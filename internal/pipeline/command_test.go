@@ -149,7 +149,7 @@ func TestCommandRejects(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, "emitted", values(emitted), []string{`{"a":1}`})
-	equal(t, "rejected", reasons(rejected), []string{`logic:5 {"a":"poison"}: I do not like it`})
+	equal(t, "rejected", reasons(rejected), []string{`in:2:1 {"a":"poison"}: I do not like it`})
 }
 
 func TestCommandFailures(t *testing.T) {
@@ -284,4 +284,30 @@ func TestCommandEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, "environment", values(emitted), []string{`{"a":"1","b":"2"}`})
+}
+
+// A program writes what it rejects in its own way; the letter is the record as it came.
+func TestRejectedRecordsAreTraced(t *testing.T) {
+	f := frame{7, "in", []Item{
+		{Value: []byte(`{"a": 1.50, "b":"é"}`), Origin: "in:1:1"}, {Delete: []string{"x", "y"}, Origin: "in:2:1"},
+		{Value: []byte(`{"a":1}`), Origin: "in:3:1"}, {Value: []byte(`{"a":1}`), Origin: "in:4:1"},
+	}}
+	rejected := []Rejected{
+		{Value: []byte(`{"b":"\u00e9","a":1.50}`)}, {Value: []byte(`{"$delete":"x,y"}`)},
+		{Value: []byte(`{"a":1}`)}, {Value: []byte(`{"a":1}`)}, {Value: []byte(`{"made":"up"}`), Origin: "logic:7"},
+	}
+	line, err := f.items[1].line()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rejected[1].Value = line
+	if err := f.trace(rejected); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "rejected", reasons(rejected), []string{
+		`in:1:1 {"a": 1.50, "b":"é"}: `, `in:2:1 {"$delete":["x","y"]}: `, `in:3:1 {"a":1}: `, `in:4:1 {"a":1}: `, `logic:7 {"made":"up"}: `,
+	})
+	if rejected[4].Input != "in" {
+		t.Errorf("the input of what the program made up is %q", rejected[4].Input)
+	}
 }

@@ -16,10 +16,13 @@ import (
 // breaks it to the dead letters.
 //
 // Letters are appended before the log, batch by batch, so what is in the log up to a
-// position has its letters up to there; a letter that is there already is skipped.
+// position has its letters up to there; a letter that is there already is skipped. What
+// one contract has begun to sort so is sorted by it to the end, also when the port has
+// got another one by then: else a line could end up in both places, or in neither.
 type Door struct {
 	Port       product.PortID
 	Contract   *contract.Contract
+	Output     product.Output // what the contract is of
 	Inbox      OpenSource
 	Log        Log
 	Dead       Log // the dead letters of this port
@@ -58,6 +61,9 @@ func (d *Door) Run(ctx context.Context) error {
 type doorRun struct {
 	*Door
 	encoder *encoder
+	before  *encoder   // of the contract that judged the lines up to judged; nil once they are all done
+	judged  Position   // last of the letters
+	passed  Position   // last of the lines
 	done    Position   // all up to here is where it belongs
 	dropped uint64     // records behind done that the log has had, and its retention dropped
 	logged  record.Seq // last of the log
@@ -102,6 +108,9 @@ func (r *doorRun) resume(ctx context.Context) (record.Seq, error) {
 	}
 	r.Progress.setReached(r.Port.Port, r.worked, logged)
 	r.trimmed = saved.Trimmed
+	if err := r.recall(ctx); err != nil {
+		return 0, err
+	}
 	return min(r.worked, r.trimmed), nil // what is worked off already will be trimmed at last
 }
 
@@ -124,7 +133,11 @@ func (r *doorRun) take(ctx context.Context, msgs []Message) error {
 	for i := range msgs {
 		m := &msgs[i]
 		for index, line := range lines(m) {
-			r.line(m, Position{Major: uint64(m.Seq), Index: index}, line)
+			at := Position{Major: uint64(m.Seq), Index: index}
+			if err := r.settle(ctx, at); err != nil {
+				return err
+			}
+			r.line(m, at, line)
 			if len(r.out)+len(r.letters) >= batchLimit || r.bytes > batchBytes {
 				if err := r.flush(ctx); err != nil {
 					return err
@@ -180,7 +193,12 @@ func (r *doorRun) line(m *Message, at Position, line []byte) {
 	if !at.After(r.done) {
 		return
 	}
-	out, err := r.encoder.encode(line)
+	r.passed = at
+	encoder := r.encoder
+	if r.before != nil {
+		encoder = r.before
+	}
+	out, err := encoder.encode(line)
 	switch {
 	case err != nil:
 		origin := fmt.Sprintf("%s:%d:%d", r.Port.InboxStream(), m.Seq, at.Index)

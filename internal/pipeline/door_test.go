@@ -24,8 +24,9 @@ type doorWorld struct {
 
 func newDoorWorld(t *testing.T, rng *rand.Rand, p *plan, dir string) *doorWorld {
 	w := &doorWorld{plan: p, rng: rng, inbox: newStream(p), log: newStream(p), dead: newStream(p), rows: map[string]int{}}
+	c, out := ordersOf(t, product.State, 20)
 	w.door = Door{
-		Port: port, Contract: orders(t, product.State), Inbox: w.inbox.open, Log: w.log, Dead: w.dead,
+		Port: port, Contract: c, Output: out, Inbox: w.inbox.open, Log: w.log, Dead: w.dead,
 		Checkpoint: Checkpoint{Path: file(dir, "door.position"), lazy: true}, Trim: w.inbox.trim,
 	}
 	return w
@@ -193,6 +194,46 @@ func TestMaterialiserPassesOverForeignMessages(t *testing.T) {
 		finish(t, p, 0, m.Run)
 		if s.at != 2 || len(s.rows) != 1 {
 			t.Fatalf("the store is at %d with %d rows", s.at, len(s.rows))
+		}
+	})
+}
+
+// Promise 6: whatever crashes, and whatever the contract becomes meanwhile, each line is
+// in the log or in the dead letters, never in both and never in neither.
+func TestPromise6DoorSortsALineOnceThoughTheContractChanges(t *testing.T) {
+	rounds(t, 300, func(t *testing.T, rng *rand.Rand, p *plan, dir string) {
+		w := newDoorWorld(t, rng, p, dir)
+		shrinks := rng.IntN(3) == 0
+		for range 12 {
+			for range rng.IntN(4) {
+				var lines []string
+				for range 1 + rng.IntN(6) {
+					w.n++
+					lines = append(lines, fmt.Sprintf(`{"id":"k","n":%d,"text":"%s"}`, w.n, strings.Repeat("x", rng.IntN(40))))
+				}
+				w.good = append(w.good, lines...)
+				w.inbox.put(port.InboxSubject("pipe"), header{product.HeaderRows: fmt.Sprint(w.n)}, []byte(strings.Join(lines, "\n")))
+			}
+			if rng.IntN(2) == 0 {
+				w.door.Contract, w.door.Output = ordersOf(t, product.State, []int{10, 20, 30}[rng.IntN(3)])
+			}
+			p.arm(1 + rng.IntN(12))
+			attempt(t, time.Duration(rng.IntN(12))*time.Second, w.run)
+			if shrinks && rng.IntN(3) == 0 {
+				w.log.empty()
+			}
+		}
+		finish(t, p, 2*trimEvery, w.run)
+		inOrder(t, "the log", w.log.ever)
+		inOrder(t, "the dead letters", w.dead.ever)
+		places := map[string]int{}
+		for _, text := range append(texts(w.log.ever), texts(w.dead.ever)...) {
+			places[text]++
+		}
+		for _, line := range w.good {
+			if places[line] != 1 {
+				t.Fatalf("%s is in %d places", line, places[line])
+			}
 		}
 	})
 }

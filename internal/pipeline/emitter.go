@@ -26,6 +26,7 @@ type Rejected struct {
 	Value  []byte `json:"value"`
 	Reason string `json:"reason"`
 	Origin string `json:"origin"`
+	Input  string `json:"input,omitempty"` // where the origin alone does not tell it
 }
 
 // Emitter writes what logic makes: first to the outbox, then the dead letters, then the log.
@@ -194,7 +195,11 @@ func (r *emitterRun) publish(ctx context.Context, box *outboxBatch, published in
 	var letters []letter
 	for i, rej := range box.Rejected {
 		at := Position{Major: box.Number, Index: i + 1, Inputs: box.Inputs}
-		letters = append(letters, newLetter(r.Port, "logic", rej.Origin, rej.Reason, rej.Value, at))
+		l := newLetter(r.Port, "logic", rej.Origin, rej.Reason, rej.Value, at)
+		if rej.Input != "" {
+			l.out.Header = append(l.out.Header, [2]string{product.HeaderInput, rej.Input})
+		}
+		letters = append(letters, l)
 	}
 	buried, err := bury(ctx, r.Dead, r.Port, letters)
 	if err != nil {

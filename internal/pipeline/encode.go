@@ -168,6 +168,16 @@ func DeleteLine[K string | []string](key K) ([]byte, error) {
 	}{key})
 }
 
+// DeletedKey is the texts of the key that a line deletes, false for one that deletes
+// none: the inverse of DeleteLine of texts.
+func DeletedKey(line []byte) ([]string, bool) {
+	if controlField(line) != "$delete" {
+		return nil, false
+	}
+	texts, err := parseDelete(line, 1)
+	return texts, err == nil
+}
+
 // rowReader reads messages of a log: each adds one row, unless it is no record of the
 // contract.
 type rowReader struct {

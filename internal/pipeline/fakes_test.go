@@ -31,15 +31,23 @@ var (
 // orders is a state port: id is its key, text has at most 20 characters.
 func orders(t testing.TB, kind string) *contract.Contract {
 	t.Helper()
-	c, err := contract.New(&product.Output{Name: "orders", Type: kind, Key: []string{"id"}, Schema: []product.Column{
+	c, _ := ordersOf(t, kind, 20)
+	return c
+}
+
+// ordersOf is such a port whose text has at most so many characters.
+func ordersOf(t testing.TB, kind string, text int) (*contract.Contract, product.Output) {
+	t.Helper()
+	out := product.Output{Name: "orders", Type: kind, Key: []string{"id"}, Schema: []product.Column{
 		{Name: "id", LogicalType: "string"},
 		{Name: "n", LogicalType: "integer"},
-		{Name: "text", LogicalType: "string", Options: product.TypeOptions{MaxLength: new(20)}},
-	}})
+		{Name: "text", LogicalType: "string", Options: product.TypeOptions{MaxLength: new(text)}},
+	}}
+	c, err := contract.New(&out)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c
+	return c, out
 }
 
 // plan crashes the process at one of its steps; from then on nothing succeeds until it

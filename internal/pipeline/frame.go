@@ -22,13 +22,9 @@ func (f frame) write(to io.Writer) error {
 	w := bufio.NewWriterSize(to, 64<<10)
 	fmt.Fprintf(w, "{\"$batch\":%d,\"input\":%q}\n", f.number, f.input) // w keeps its first error
 	for _, it := range f.items {
-		line := it.Value
-		if it.Delete != nil {
-			text, err := json.Marshal(map[string]string{"$delete": record.JoinTexts(it.Delete)})
-			if err != nil {
-				return err
-			}
-			line = text
+		line, err := it.line()
+		if err != nil {
+			return err
 		}
 		// A published record may be written over several lines; a frame's is one.
 		if bytes.IndexByte(line, '\n') >= 0 {
@@ -42,6 +38,65 @@ func (f frame) write(to io.Writer) error {
 		return fmt.Errorf("write a batch to the program: %w", err)
 	}
 	return nil
+}
+
+// line is the record as a program reads it.
+func (it Item) line() ([]byte, error) {
+	if it.Delete == nil {
+		return it.Value, nil
+	}
+	return json.Marshal(map[string]string{"$delete": record.JoinTexts(it.Delete)})
+}
+
+// trace says of records that the program rejected which of the frame's they are, for a
+// program writes them in its own way. One that is none of them came from the same input.
+func (f frame) trace(rejected []Rejected) error {
+	if len(rejected) == 0 {
+		return nil
+	}
+	byMeaning := map[string][]Item{}
+	for _, it := range f.items {
+		line, err := it.line()
+		if err != nil {
+			return err
+		}
+		meaning := canonical(line)
+		byMeaning[meaning] = append(byMeaning[meaning], it)
+	}
+	for i := range rejected {
+		rej := &rejected[i]
+		rej.Input = f.input
+		meaning := canonical(rej.Value)
+		same := byMeaning[meaning]
+		if len(same) == 0 {
+			continue
+		}
+		it := same[0]
+		byMeaning[meaning] = same[1:]
+		rej.Origin, rej.Value = it.Origin, it.Value
+		if it.Delete != nil {
+			var err error
+			if rej.Value, err = DeleteLine(it.Delete); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// canonical is the same for two JSON texts that mean the same, numbers as they are written.
+func canonical(text []byte) string {
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.UseNumber()
+	var v any
+	if dec.Decode(&v) != nil {
+		return string(text)
+	}
+	plain, err := json.Marshal(v)
+	if err != nil {
+		return string(text)
+	}
+	return string(plain)
 }
 
 // the longest line that a program may write.

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -29,11 +30,16 @@ type Transform interface {
 
 // LogicInput is one stream that logic is driven by.
 type LogicInput struct {
-	Name   string
+	Name   string // names its positions
 	Stream string
 	Source OpenSource
 	Trim   TrimInbox // of an inbox; nil for another product's port
 	Limit  int       // most messages in a batch
+	// Again is the input that dead letters are taken again for, each a message that
+	// bears its origin; "" for an input proper.
+	Again string
+	// Transform is this input's own; nil for that of the logic.
+	Transform Transform
 }
 
 // Logic drives a transform from its inputs and writes what it emits to the log.
@@ -133,10 +139,15 @@ func (r *logicRun) batch(ctx context.Context, t taken) error {
 	if len(t.msgs) == 0 {
 		return nil
 	}
-	items, broken := t.items(in.Stream)
-	emitted, rejected, err := r.Transform.Apply(ctx, r.out.next, in.Name, items)
+	items, broken := t.items(in)
+	transform := r.Transform
+	if in.Transform != nil {
+		transform = in.Transform
+	}
+	name := cmp.Or(in.Again, in.Name)
+	emitted, rejected, err := transform.Apply(ctx, r.out.next, name, items)
 	if err != nil {
-		return fmt.Errorf("apply the logic of %s to input %s: %w", r.Emitter.Port, in.Name, err)
+		return fmt.Errorf("apply the logic of %s to input %s: %w", r.Emitter.Port, name, err)
 	}
 	inputs := maps.Clone(r.out.inputs)
 	inputs[in.Name] = t.msgs[len(t.msgs)-1].Seq
@@ -161,22 +172,29 @@ func (r *logicRun) trim(ctx context.Context) error {
 }
 
 // items are the records of the messages; a delete that cannot be read is rejected.
-func (t taken) items(stream string) (items []Item, broken []Rejected) {
+func (t taken) items(in *LogicInput) (items []Item, broken []Rejected) {
 	for i := range t.msgs {
 		m := &t.msgs[i]
 		if m.header(product.HeaderDelete) == "" {
 			for index, line := range lines(m) {
-				items = append(items, Item{Value: line, Origin: fmt.Sprintf("%s:%d:%d", stream, m.Seq, index)})
+				items = append(items, Item{Value: line, Origin: in.origin(m, index)})
 			}
 			continue
 		}
-		origin := fmt.Sprintf("%s:%d:1", stream, m.Seq)
 		texts, err := deletedTexts(m)
 		if err != nil {
-			broken = append(broken, Rejected{Value: m.Data, Reason: err.Error(), Origin: origin})
+			broken = append(broken, Rejected{Value: m.Data, Reason: err.Error(), Origin: in.origin(m, 1)})
 			continue
 		}
-		items = append(items, Item{Delete: texts, Origin: origin})
+		items = append(items, Item{Delete: texts, Origin: in.origin(m, 1)})
 	}
 	return items, broken
+}
+
+// origin is where a record came from, at first.
+func (in *LogicInput) origin(m *Message, index int) string {
+	if in.Again != "" {
+		return m.header(product.HeaderOrigin)
+	}
+	return fmt.Sprintf("%s:%d:%d", in.Stream, m.Seq, index)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,21 +52,24 @@ func (f *fickle) Apply(_ context.Context, _ uint64, input string, items []Item) 
 type logicWorld struct {
 	rng              *rand.Rand
 	own, more, other *stream
+	again            *stream
 	log, dead        *stream
 	logic            Logic
 	transform        *fickle
 	origins          []string
 	unreadableDelete int
+	n                int // letters taken again
 }
 
 func newLogicWorld(t *testing.T, rng *rand.Rand, p *plan, dir string) *logicWorld {
-	w := &logicWorld{rng: rng, own: newStream(p), more: newStream(p), other: newStream(p), log: newStream(p), dead: newStream(p)}
+	w := &logicWorld{rng: rng, own: newStream(p), more: newStream(p), other: newStream(p), again: newStream(p), log: newStream(p), dead: newStream(p)}
 	w.transform = &fickle{plan: p}
 	w.logic = Logic{
 		Inputs: []LogicInput{
 			{Name: "own", Stream: "in-own", Source: w.own.open, Trim: w.own.trim},
 			{Name: "more", Stream: "in-more", Source: w.more.open, Trim: w.more.trim},
 			{Name: "other", Stream: "from-other", Source: w.other.open, Limit: 3},
+			{Name: "other.again", Again: "other", Stream: "again", Source: w.again.open, Trim: w.again.trim},
 		},
 		Transform: w.transform, Logger: quiet,
 		Emitter: Emitter{
@@ -83,7 +87,18 @@ func (w *logicWorld) run(ctx context.Context) error {
 }
 
 func (w *logicWorld) feed() {
-	switch w.rng.IntN(6) {
+	switch w.rng.IntN(7) {
+	case 6: // a dead letter that is taken again
+		w.n++
+		h := header{product.HeaderOrigin: fmt.Sprintf("from-other:%d:7", w.n)}
+		var data []byte
+		if w.rng.IntN(2) == 0 {
+			h[product.HeaderDelete], h[product.HeaderKey] = "1", `["k"]`
+		} else {
+			data = []byte("{}")
+		}
+		w.again.put(fmt.Sprintf("again.other.%d", w.n), h, data)
+		w.origins = append(w.origins, h[product.HeaderOrigin])
 	case 5:
 		seq := w.more.put("in.more.s", nil, []byte("{}"))
 		w.origins = append(w.origins, fmt.Sprintf("in-more:%d:1", seq))
@@ -181,8 +196,9 @@ func TestPromise3LogicIsExactlyOnce(t *testing.T) {
 				imports = 1
 			}
 		}
-		if len(w.own.msgs) != imports || len(w.more.msgs) != 0 {
-			t.Fatalf("%d and %d messages are left in the inboxes, want the import's last, %d", len(w.own.msgs), len(w.more.msgs), imports)
+		if len(w.own.msgs) != imports || len(w.more.msgs) != 0 || len(w.again.msgs) != 0 {
+			t.Fatalf("%d, %d and %d messages are left in the inboxes, want the import's last, %d",
+				len(w.own.msgs), len(w.more.msgs), len(w.again.msgs), imports)
 		}
 	})
 }
@@ -244,4 +260,42 @@ func TestDoorAndLogicTakeTurns(t *testing.T) {
 		d.check(t)
 		l.check(t)
 	})
+}
+
+// A letter that is taken again is a record of the input that it came from, with the
+// origin that it had at first.
+func TestLogicTakesALetterAgain(t *testing.T) {
+	rounds(t, 1, func(t *testing.T, rng *rand.Rand, p *plan, dir string) {
+		w := newLogicWorld(t, rng, p, dir)
+		var inputs []string
+		var seen []Item
+		w.logic.Transform = applies(func(input string, items []Item) ([]Emitted, []Rejected, error) {
+			inputs, seen = append(inputs, input), append(seen, items...)
+			return nil, []Rejected{{Value: items[0].Value, Reason: "still no", Origin: items[0].Origin, Input: input}}, nil
+		})
+		w.again.put("again.other.1", header{product.HeaderOrigin: "from-other:4:1"}, []byte(`{"id":"a"}`))
+		finish(t, p, 0, w.run)
+		if len(seen) != 1 || inputs[0] != "other" || string(seen[0].Value) != `{"id":"a"}` || seen[0].Origin != "from-other:4:1" {
+			t.Fatalf("the logic saw %+v of %v", seen, inputs)
+		}
+		if len(w.dead.ever) != 1 || w.dead.ever[0].header(product.HeaderOrigin) != "from-other:4:1" || w.dead.ever[0].header(product.HeaderInput) != "other" {
+			t.Fatalf("the dead letters are %+v", w.dead.ever)
+		}
+		// What the logic made goes to the contract alone.
+		w.logic.Inputs = append(w.logic.Inputs, LogicInput{
+			Name: ".again", Again: "made", Stream: "again", Transform: Made{}, Source: w.more.open, Trim: w.more.trim,
+		})
+		w.more.put("again.2", header{product.HeaderOrigin: "logic:3:1"}, []byte(`{"id":"b"}`))
+		w.more.put("again.3", header{product.HeaderOrigin: "logic:3:2", product.HeaderDelete: "1", product.HeaderKey: `["c"]`}, nil)
+		w.logic.Inputs = slices.DeleteFunc(w.logic.Inputs, func(in LogicInput) bool { return in.Name == "more" })
+		finish(t, p, 0, w.run)
+		equal(t, "the log", texts(w.log.ever), []string{`{"id":"b"}`, `delete ["c"]`})
+	})
+}
+
+// applies is a transform made of a function.
+type applies func(input string, items []Item) ([]Emitted, []Rejected, error)
+
+func (f applies) Apply(_ context.Context, _ uint64, input string, items []Item) ([]Emitted, []Rejected, error) {
+	return f(input, items)
 }

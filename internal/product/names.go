@@ -120,6 +120,19 @@ func (id PortID) DeadSubject(source string) string {
 	return fmt.Sprintf("dead.%s.%s", id.Subject(), source)
 }
 
+// AgainStream is the stream of the dead letters that the product's logic takes again.
+const AgainStream = "again"
+
+// AgainSubject is the subject of the port's dead letters that logic takes again, from
+// session (one token; "*" to match): what came in at that input or, with "", what the
+// logic made of it.
+func (id PortID) AgainSubject(input, session string) string {
+	if input != "" {
+		session = input + "." + session
+	}
+	return fmt.Sprintf("again.%s.%s", id.Subject(), session)
+}
+
 // MirrorStream is the stream in a consuming leaf that mirrors this port.
 func (id PortID) MirrorStream() string {
 	return fmt.Sprintf("from-%s_%s-v%d", id.Product, id.Port, id.Major)
@@ -259,9 +272,15 @@ const (
 	HeaderDelete   = "Meshctl-Delete"   // "1": the key was deleted; the body is empty
 	HeaderPosition = "Meshctl-Position" // the pipeline position that this message reached
 	HeaderReason   = "Meshctl-Reason"   // of a dead letter
-	HeaderOrigin   = "Meshctl-Origin"   // of a dead letter: stream:seq:index
+	HeaderOrigin   = "Meshctl-Origin"   // of a dead letter, also when it is taken again: stream:seq:index
+	HeaderInput    = "Meshctl-Input"    // of a dead letter that a program made: the input that its batch came from
 	HeaderRows     = "Meshctl-Rows"     // in an inbox: rows of this session up to and with this message
 )
+
+// AgainSubjects matches every dead letter that the product's logic takes again.
+func (p *Product) AgainSubjects() string {
+	return fmt.Sprintf("again.%s.%s.>", p.Metadata.Domain, p.Metadata.Name)
+}
 
 // DeadSubjects matches every dead letter of the product.
 func (p *Product) DeadSubjects() string {
