@@ -51,8 +51,10 @@ func (p *Product) Get(ctx context.Context, r serve.GetRequest) (serve.GetAnswer,
 			continue
 		}
 		a.Records = append(a.Records, answer(rec))
+		a.Watermark.Seq = max(a.Watermark.Seq, rec.Seq) // its commit may not have told its position yet
 	}
-	a.Watermark.Seq, err = store.Position(ctx)
+	at, err := store.Position(ctx)
+	a.Watermark.Seq = max(a.Watermark.Seq, at)
 	return a, err
 }
 

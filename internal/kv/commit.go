@@ -44,13 +44,13 @@ func (s *Store) Commit(ctx context.Context, b record.Batch, upTo record.Seq) err
 		if r.Seq <= at || r.Key == nil {
 			continue
 		}
-		err := p.add(s, r)
+		err := p.add(r)
 		if errors.Is(err, badger.ErrTxnTooBig) && p.last > 0 {
 			if err := p.commit(ctx, p.last); err != nil {
 				return s.commitFault(p.last, err)
 			}
 			p = s.newPart()
-			err = p.add(s, r)
+			err = p.add(r)
 		}
 		if err != nil {
 			return s.commitFault(r.Seq, err)
@@ -69,7 +69,7 @@ func (s *Store) commitFault(seq record.Seq, err error) error {
 // part is one transaction of a commit. Its position is the first entry, so that there is
 // always room for it; the sequence is filled in last.
 type part struct {
-	db       *DB
+	store    *Store
 	txn      *badger.Txn
 	position []byte // the entry's value, which the transaction keeps by reference
 	last     record.Seq
@@ -78,12 +78,12 @@ type part struct {
 }
 
 func (s *Store) newPart() *part {
-	p := &part{db: s.db, txn: s.db.badger.NewTransaction(true), position: encodePosition(atPosition, 0)}
+	p := &part{store: s, txn: s.db.badger.NewTransaction(true), position: encodePosition(atPosition, 0)}
 	p.err = p.txn.Set(s.position, p.position)
 	return p
 }
 
-func (p *part) add(s *Store, r record.Record) error {
+func (p *part) add(r record.Record) error {
 	if p.err != nil {
 		return p.err
 	}
@@ -91,7 +91,7 @@ func (p *part) add(s *Store, r record.Record) error {
 		return badger.ErrTxnTooBig
 	}
 	var err error
-	if key := s.storedKey(r.Key); r.Deleted {
+	if key := p.store.storedKey(r.Key); r.Deleted {
 		err = p.txn.Delete(key)
 	} else {
 		err = p.txn.Set(key, encodeValue(r))
@@ -111,6 +111,11 @@ func (p *part) commit(ctx context.Context, seq record.Seq) error {
 		return err
 	}
 	binary.BigEndian.PutUint64(p.position[1:], uint64(seq))
-	p.db.work.note()
-	return p.txn.Commit()
+	p.store.db.work.note()
+	if err := p.txn.Commit(); err != nil {
+		p.store.at.Store(0) // it may have happened all the same
+		return err
+	}
+	p.store.at.Store(uint64(seq) + 1)
+	return nil
 }

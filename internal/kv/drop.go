@@ -21,14 +21,23 @@ func (s *Store) Drop(ctx context.Context) error {
 	s.db.writing.Lock()
 	defer s.db.writing.Unlock()
 
-	// Badger's DropPrefix is many steps, so the intent is written down first.
+	if err := s.beginDrop(); err != nil {
+		return err
+	}
+	return s.finishDrop()
+}
+
+// beginDrop writes the intent down: Badger's DropPrefix is many steps.
+func (s *Store) beginDrop() error {
+	s.at.Store(1)
 	err := s.db.badger.Update(func(txn *badger.Txn) error {
 		return txn.Set(s.position, encodePosition(dropping, 0))
 	})
 	if err != nil {
+		s.at.Store(0)
 		return writeFault(fmt.Errorf("drop %s: %w", s.port, err))
 	}
-	return s.finishDrop()
+	return nil
 }
 
 func (s *Store) finishDrop() error {

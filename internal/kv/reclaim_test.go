@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/dgraph-io/badger/v4"
-
 	"github.com/meshctl/meshctl/internal/record"
 )
 
@@ -71,8 +69,7 @@ func TestHalfDropIsFinished(t *testing.T) {
 	if err := s.Commit(t.Context(), b, 5); err != nil {
 		t.Fatal(err)
 	}
-	err := db.badger.Update(func(txn *badger.Txn) error { return txn.Set(s.position, encodePosition(dropping, 0)) })
-	if err != nil {
+	if err := s.beginDrop(); err != nil {
 		t.Fatal(err)
 	}
 	if at, err := s.Position(t.Context()); err != nil || at != 0 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -20,7 +21,8 @@ type Store struct {
 	prefix   []byte // of the data
 	position []byte // the key of the position
 
-	commit sync.Mutex // one writer at a time
+	commit sync.Mutex    // one writer at a time
+	at     atomic.Uint64 // one more than the position; 0 while it must be read
 }
 
 func newStore(db *DB, port string) *Store {
@@ -36,7 +38,19 @@ func (s *Store) Position(ctx context.Context) (record.Seq, error) {
 	return s.reached()
 }
 
+// reached is the position. Every get asks for it, so it is kept once it was read.
 func (s *Store) reached() (record.Seq, error) {
+	if at := s.at.Load(); at > 0 {
+		return record.Seq(at - 1), nil
+	}
+	seq, err := s.readPosition()
+	if err == nil {
+		s.at.CompareAndSwap(0, uint64(seq)+1) // a commit meanwhile knows better
+	}
+	return seq, err
+}
+
+func (s *Store) readPosition() (record.Seq, error) {
 	var seq record.Seq
 	err := s.db.badger.View(func(txn *badger.Txn) error {
 		item, err := txn.Get(s.position)

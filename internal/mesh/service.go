@@ -39,8 +39,10 @@ type Service struct {
 	ctrl  *nats.Subscription
 	stop  context.CancelFunc
 	ctx   context.Context // of all handlers
+	idle  chan task       // to a worker that waits for its next call
 
-	running sync.WaitGroup
+	workers sync.WaitGroup
+	running sync.WaitGroup // calls
 	mu      sync.Mutex
 	closed  bool
 	count   int              // of running calls
@@ -53,7 +55,7 @@ func Serve(nc *nats.Conn, spec ServiceSpec) (*Service, error) {
 	if spec.MaxCalls <= 0 {
 		spec.MaxCalls = 256
 	}
-	s := &Service{nc: nc, spec: spec, calls: map[string]*call{}}
+	s := &Service{nc: nc, spec: spec, calls: map[string]*call{}, idle: make(chan task)}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	if err := s.listen(); err != nil {
 		s.stop()
@@ -105,6 +107,7 @@ func (s *Service) Close(ctx context.Context) error {
 	}
 	s.stop()
 	<-idle
+	s.workers.Wait()
 	_ = s.ctrl.Unsubscribe() // fails only on a closed connection
 	if err != nil {
 		return fmt.Errorf("close service %s: %w", s.spec.Name, err)
@@ -129,11 +132,33 @@ func (s *Service) accept(h Handler, r micro.Request) {
 		_ = s.nc.PublishMsg(m) // the caller notices the silence
 		return
 	}
-	req := r.Data()
-	go func() {
-		defer s.release(c)
-		c.serve(h, req)
-	}()
+	t := task{c, h, r.Data()}
+	select {
+	case s.idle <- t:
+	default:
+		s.workers.Go(func() { s.work(t) })
+	}
+}
+
+// task is a call that was admitted.
+type task struct {
+	c   *call
+	h   Handler
+	req []byte
+}
+
+// work serves one call after the other. A goroutine of its own for each call would
+// spend a third of a quick one on growing its stack.
+func (s *Service) work(t task) {
+	for {
+		t.c.serve(t.h, t.req)
+		s.release(t.c)
+		select {
+		case t = <-s.idle:
+		case <-s.ctx.Done():
+			return
+		}
+	}
 }
 
 func (s *Service) admit(c *call) error {
