@@ -1,0 +1,74 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/meshctl/meshctl/internal/fault"
+)
+
+// pageSize is how many objects one answer of the API server may hold.
+const pageSize = 500
+
+// Get is one object; a fault of kind NotFound when there is none.
+func (c *Cluster) Get(ctx context.Context, r Ref) (Object, error) {
+	in, err := c.resource(r)
+	if err != nil {
+		return nil, err
+	}
+	got, err := in.Get(ctx, r.Name, metav1.GetOptions{})
+	if err != nil {
+		return nil, c.failure(err, "get %s", r)
+	}
+	return got.Object, nil
+}
+
+// Query chooses objects; an empty one chooses all of the namespace.
+type Query struct {
+	Labels string // a label selector
+	Fields string // a field selector
+}
+
+// List is all objects of a kind in the namespace that q chooses.
+func (c *Cluster) List(ctx context.Context, kind string, q Query) ([]Object, error) {
+	in, err := c.resource(Ref{Kind: kind})
+	if err != nil {
+		return nil, err
+	}
+	var all []Object
+	options := metav1.ListOptions{LabelSelector: q.Labels, FieldSelector: q.Fields, Limit: pageSize}
+	for {
+		page, err := in.List(ctx, options)
+		if err != nil {
+			return nil, c.failure(err, "list %ss", kind)
+		}
+		for _, item := range page.Items {
+			all = append(all, item.Object)
+		}
+		if options.Continue = page.GetContinue(); options.Continue == "" {
+			return all, nil
+		}
+	}
+}
+
+// Decode reads obj into a struct by its json tags.
+func Decode(obj Object, into any) error {
+	data, err := json.Marshal(obj)
+	if err == nil {
+		err = json.Unmarshal(data, into)
+	}
+	if err != nil {
+		return fmt.Errorf("read %s: %w", RefOf(obj), err)
+	}
+	return nil
+}
+
+func ignoreGone(err error) error {
+	if fault.KindOf(err) == fault.NotFound {
+		return nil
+	}
+	return err
+}
