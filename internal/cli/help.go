@@ -49,10 +49,11 @@ func writeHelp(w io.Writer, cmd *cobra.Command, order []*cobra.Command) {
 		text = cmd.Short
 	}
 	fmt.Fprintf(w, "%s\n\nUsage:\n", fold(strings.TrimSpace(text), helpWidth))
+	if !cmd.HasAvailableSubCommands() || strings.Contains(cmd.Use, " ") {
+		fmt.Fprintf(w, "  %s\n", cmd.UseLine())
+	}
 	if cmd.HasAvailableSubCommands() {
 		fmt.Fprintf(w, "  %s COMMAND [flags]\n", cmd.CommandPath())
-	} else {
-		fmt.Fprintf(w, "  %s\n", cmd.UseLine())
 	}
 	if cmd.Example != "" {
 		fmt.Fprintf(w, "\nExamples:\n%s\n", strings.TrimRight(cmd.Example, "\n"))

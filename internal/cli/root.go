@@ -56,6 +56,8 @@ func commands() []listed {
 		{groupCare, newDeadletter},
 		{groupCare, newRebuild},
 
+		{groupDeploy, newGenerate},
+
 		{groupOther, newSchema},
 		{groupOther, newVersion},
 	}

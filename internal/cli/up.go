@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/meshctl/meshctl/internal/app"
+	"github.com/meshctl/meshctl/internal/binary"
 	"github.com/meshctl/meshctl/internal/product"
 )
 
@@ -75,7 +76,7 @@ func runUp(ctx context.Context, g *globals, o upOpts) error {
 			Data: g.Abs(o.Data), Host: "127.0.0.1", ClientPort: o.Port, LeafPort: o.LeafPort,
 			StateDir: g.StateDir(), Logger: log,
 		},
-		Dirs: dirs, Version: readBuild().Version, Env: g.Environ(), Logger: log,
+		Dirs: dirs, Version: binary.Running().Version, Env: g.Environ(), Logger: log,
 	})
 	if err != nil {
 		return err
@@ -147,6 +148,7 @@ func newHub(g *globals) *cobra.Command {
 	cmd.Flags().IntVar(&o.ClusterPort, "cluster-port", 0, "port for the other nodes of a cluster")
 	cmd.Flags().StringSliceVar(&o.Routes, "routes", nil, "`URLs` of all nodes of a cluster, as nats-route://HOST:PORT")
 	cmd.MarkFlagsRequiredTogether("name", "cluster-port", "routes")
+	cmd.AddCommand(newHubGenerate(g))
 	return cmd
 }
 
@@ -200,7 +202,7 @@ func runRun(ctx context.Context, g *globals, o runOpts) error {
 	app.TuneMemory(g.Env, 1)
 	p, err := app.StartProduct(ctx, app.ProductOptions{
 		Dir: dir, Data: g.Abs(o.Data), HubLeaf: o.Hub, HTTP: o.HTTP, HTTPURL: o.HTTPURL,
-		Version: readBuild().Version, Env: g.Environ(), Logger: g.logger(),
+		Version: binary.Running().Version, Env: g.Environ(), Logger: g.logger(),
 	})
 	if err != nil {
 		return err

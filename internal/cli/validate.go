@@ -60,19 +60,13 @@ func runValidate(g *globals, o validateOpts) error {
 	if o.Open || len(dirs) == 1 {
 		known = func(product.PortID) bool { return true }
 	}
-	var problems product.Problems
-	all, err := product.ReadSet(dirs, known)
-	if err != nil && !errors.As(err, &problems) {
+	_, problems, err := g.check(dirs, known)
+	if err != nil {
 		return err
 	}
 	files := map[string]bool{}
-	for i := range problems {
-		p := &problems[i]
-		p.File = g.short(p.File)
+	for _, p := range problems {
 		files[p.File] = true
-		for _, l := range all {
-			p.Message = strings.ReplaceAll(p.Message, l.File, g.short(l.File))
-		}
 	}
 	if err := writeProblems(g, o.Output.format, problems); err != nil {
 		return err
@@ -83,6 +77,24 @@ func runValidate(g *globals, o validateOpts) error {
 	}
 	g.note("%s valid", count(len(dirs), "product"))
 	return nil
+}
+
+// check reads products and everything that is wrong with them, files named as a person
+// would. Its error says only that a file could not be read.
+func (g *globals) check(dirs []string, known func(product.PortID) bool) ([]product.Loaded, product.Problems, error) {
+	var problems product.Problems
+	all, err := product.ReadSet(dirs, known)
+	if err != nil && !errors.As(err, &problems) {
+		return nil, nil, err
+	}
+	for i := range problems {
+		p := &problems[i]
+		p.File = g.short(p.File)
+		for _, l := range all {
+			p.Message = strings.ReplaceAll(p.Message, l.File, g.short(l.File))
+		}
+	}
+	return all, problems, nil
 }
 
 // writeProblems writes a line each that editors understand, or data.
