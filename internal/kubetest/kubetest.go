@@ -67,6 +67,7 @@ func Cluster(t testing.TB) *kube.Cluster {
 var resources = map[string]schema.GroupVersionResource{
 	"Pod":                   {Version: "v1", Resource: "pods"},
 	"PersistentVolumeClaim": {Version: "v1", Resource: "persistentvolumeclaims"},
+	"PersistentVolume":      {Version: "v1", Resource: "persistentvolumes"},
 	"ConfigMap":             {Version: "v1", Resource: "configmaps"},
 	"Service":               {Version: "v1", Resource: "services"},
 	"StatefulSet":           {Group: "apps", Version: "v1", Resource: "statefulsets"},
@@ -84,7 +85,7 @@ func client(t testing.TB, c *kube.Cluster, kind string) dynamic.ResourceInterfac
 	if err != nil {
 		t.Fatal(err)
 	}
-	if kind == "StorageClass" {
+	if whole(kind) {
 		return dyn.Resource(resources[kind])
 	}
 	return dyn.Resource(resources[kind]).Namespace(c.Namespace)
