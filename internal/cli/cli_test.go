@@ -137,11 +137,3 @@ func TestFold(t *testing.T) {
 		t.Errorf("folded to\n%s\nwant\n%s", got, want)
 	}
 }
-
-func TestDuckDBVersion(t *testing.T) {
-	for driver, want := range map[string]string{"v2.10505.0": "v1.5.5", "v2.20100.3": "v2.1.0", "v2.5.0": "", "devel": ""} {
-		if got := duckDBVersion(driver); got != want {
-			t.Errorf("duckDBVersion(%q) = %q, want %q", driver, got, want)
-		}
-	}
-}

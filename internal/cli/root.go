@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/meshctl/meshctl/internal/binary"
 	"github.com/meshctl/meshctl/internal/product"
 )
 
@@ -56,10 +57,12 @@ func commands() []listed {
 		{groupCare, newDeadletter},
 		{groupCare, newRebuild},
 
+		{groupDeploy, newBuild},
 		{groupDeploy, newGenerate},
 
 		{groupOther, newSchema},
 		{groupOther, newVersion},
+		{groupOther, newMan},
 	}
 }
 
@@ -75,7 +78,7 @@ const rootExample = `  meshctl init flights --from flights.csv   # a product fro
 func newRoot(g *globals) *cobra.Command {
 	root := &cobra.Command{
 		Use: "meshctl", Short: "Run data products and use them", Long: rootLong, Example: rootExample,
-		Version: readBuild().Version, SilenceErrors: true, SilenceUsage: true,
+		Version: binary.Running().Version, SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRun: func(*cobra.Command, []string) { g.apply() },
 	}
 	root.Flags().Bool("version", false, "show the version of meshctl")

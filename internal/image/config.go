@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/meshctl/meshctl/internal/product"
 )
 
 // configure says how the image is run. What a base image says of its environment stays.
@@ -24,8 +26,8 @@ func (b *builder) configure(file *v1.ConfigFile, base *base) {
 	c.Env = withEnv(c.Env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", false)
 	c.Env = withEnv(c.Env, "HOME=/tmp", true) // the one folder that can be written to where the root file system cannot
 	if b.p != nil {
-		c.Cmd = []string{"run", ProductDir, "--data", DataDir, "--http", fmt.Sprintf("0.0.0.0:%d", HTTPPort)}
-		c.ExposedPorts = map[string]struct{}{fmt.Sprintf("%d/tcp", HTTPPort): {}}
+		c.Cmd = []string{"run", ProductDir, "--data", DataDir + "/product", "--http", fmt.Sprintf("0.0.0.0:%d", product.HTTPPort)}
+		c.ExposedPorts = map[string]struct{}{fmt.Sprintf("%d/tcp", product.HTTPPort): {}}
 		c.WorkingDir = ProductDir
 	}
 	c.Labels = maps.Clone(c.Labels)

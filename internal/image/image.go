@@ -35,7 +35,6 @@ const (
 	ProductDir = "/product"
 	DataDir    = "/data"
 	User       = 65532 // nonroot, as distroless and ko number it
-	HTTPPort   = 8080
 )
 
 // Options say what goes into an image.
@@ -55,7 +54,7 @@ type Options struct {
 type Image struct {
 	v1.Image
 	Product *product.Product // nil for meshctl alone
-	created time.Time
+	version string
 	dir     string
 	tell    func(what string, done, total int64)
 }
@@ -88,6 +87,38 @@ func Build(ctx context.Context, o Options) (img *Image, err error) {
 
 // Close removes what the image kept on disk; the image is unusable then.
 func (i *Image) Close() error { return os.RemoveAll(i.dir) }
+
+// DefaultName is what the image is called unless it is named: of no registry, so that it
+// is never looked for in one.
+func (i *Image) DefaultName() (name, version string) {
+	if i.Product != nil {
+		return "localhost/" + i.Product.Metadata.Name, i.Product.Metadata.Version
+	}
+	return "localhost/meshctl", i.version
+}
+
+// Part is one layer as a registry sees it.
+type Part struct {
+	Digest    string `json:"digest"`
+	MediaType string `json:"mediaType"`
+	Size      int64  `json:"size"` // compressed
+}
+
+// Parts are the image's digest and its layers, the base's first.
+func (i *Image) Parts() (digest string, layers []Part, err error) {
+	d, err := i.Digest()
+	if err != nil {
+		return "", nil, err
+	}
+	manifest, err := i.Manifest()
+	if err != nil {
+		return "", nil, err
+	}
+	for _, l := range manifest.Layers {
+		layers = append(layers, Part{Digest: l.Digest.String(), MediaType: string(l.MediaType), Size: l.Size})
+	}
+	return d.String(), layers, nil
+}
 
 // builder is one image in the making.
 type builder struct {
@@ -133,7 +164,7 @@ func (b *builder) build(ctx context.Context) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Image{Image: img, Product: b.p, created: b.Created, dir: b.temp, tell: b.Progress}, nil
+	return &Image{Image: img, Product: b.p, version: b.Binary.Build.Version, dir: b.temp, tell: b.Progress}, nil
 }
 
 // added is a layer and what made it.

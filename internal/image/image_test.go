@@ -289,7 +289,7 @@ func TestWhatIsInAnImage(t *testing.T) {
 	}
 	c := file.Config
 	if c.User != "65532:65532" || !slices.Equal(c.Entrypoint, []string{"/usr/bin/meshctl"}) || file.OS != "linux" || file.Architecture != runtime.GOARCH ||
-		!slices.Equal(c.Cmd, []string{"run", "/product", "--data", "/data", "--http", "0.0.0.0:8080"}) {
+		!slices.Equal(c.Cmd, []string{"run", "/product", "--data", "/data/product", "--http", "0.0.0.0:8080"}) {
 		t.Errorf("configuration %+v of %s/%s", c, file.OS, file.Architecture)
 	}
 	if want := map[string]string{
@@ -477,7 +477,7 @@ func TestRefs(t *testing.T) {
 			t.Errorf("%s is %s, want %s", in, got, want)
 		}
 	}
-	for _, in := range []string{"", "UPPER/x:1", "a b", "x@sha256:" + strings.Repeat("0", 64)} {
+	for _, in := range []string{"", "UPPER/x:1", "a b", "x:latest", "x@sha256:" + strings.Repeat("0", 64)} {
 		if _, err := ParseRef(in, "1"); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%q: %v", in, err)
 		}

@@ -25,6 +25,9 @@ func ParseRef(s, tag string) (Ref, error) {
 	if last := s[strings.LastIndexByte(s, '/')+1:]; !strings.Contains(last, ":") {
 		t = t.Tag(Tag(tag))
 	}
+	if t.TagStr() == "latest" {
+		return Ref{}, fault.New(fault.Invalid, "name a version", "image name %q: latest may be another image tomorrow", s)
+	}
 	return Ref{t}, nil
 }
 
