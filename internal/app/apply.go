@@ -128,8 +128,14 @@ func (p *Product) stopPorts() {
 	for _, pt := range p.ports {
 		pt.stop()
 	}
-	for name, in := range p.inputs {
+	p.inputsMu.Lock()
+	defer p.inputsMu.Unlock()
+	for _, in := range p.inputs {
 		in.steps.stop()
-		delete(p.inputs, name)
 	}
+	for _, m := range p.mirrors {
+		m.steps.stop()
+	}
+	clear(p.inputs)
+	clear(p.mirrors)
 }

@@ -6,112 +6,14 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"net/http"
-	"net/url"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/meshctl/meshctl/internal/linktest"
 	"github.com/meshctl/meshctl/internal/product"
 	"github.com/meshctl/meshctl/internal/record"
 )
-
-// link is a TCP connection between a leaf and the hub that can be cut, or stay open
-// while nothing passes.
-type link struct {
-	listener net.Listener
-	to       string
-	wg       sync.WaitGroup
-
-	mu     sync.Mutex
-	passes sync.Cond
-	cut    bool
-	silent bool
-	conns  map[net.Conn]bool
-}
-
-func newLink(t *testing.T, to string) *link {
-	t.Helper()
-	u, err := url.Parse(to)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := &link{to: u.Host, conns: map[net.Conn]bool{}}
-	l.passes.L = &l.mu
-	if l.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		t.Fatal(err)
-	}
-	l.wg.Go(l.accept)
-	t.Cleanup(func() {
-		l.listener.Close()
-		l.set(true, false)
-		l.wg.Wait()
-	})
-	return l
-}
-
-func (l *link) url() string { return "nats-leaf://" + l.listener.Addr().String() }
-
-// set cuts the link, silences it, or, with neither, lets it work.
-func (l *link) set(cut, silent bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.cut, l.silent = cut, silent
-	if cut {
-		for c := range l.conns {
-			c.Close()
-		}
-	}
-	l.passes.Broadcast()
-}
-
-func (l *link) accept() {
-	for {
-		near, err := l.listener.Accept()
-		if err != nil {
-			return
-		}
-		far, err := net.Dial("tcp", l.to)
-		if err != nil {
-			near.Close()
-			continue
-		}
-		if !l.keep(near, far) {
-			near.Close()
-			far.Close()
-			continue
-		}
-		l.wg.Go(func() { l.pass(near, far) })
-		l.wg.Go(func() { l.pass(far, near) })
-	}
-}
-
-func (l *link) keep(conns ...net.Conn) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, c := range conns {
-		l.conns[c] = true
-	}
-	return !l.cut
-}
-
-func (l *link) pass(from, to net.Conn) {
-	defer from.Close()
-	defer to.Close()
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := from.Read(buf)
-		l.mu.Lock()
-		for l.silent && !l.cut {
-			l.passes.Wait()
-		}
-		l.mu.Unlock()
-		if _, wrote := to.Write(buf[:n]); err != nil || wrote != nil {
-			return
-		}
-	}
-}
 
 const copyYAML = `  inputs:
   - {name: things, port: things.things}
@@ -133,14 +35,14 @@ func TestCutLinkLosesNothingAndLeafServes(t *testing.T) {
 		t.Fatal(err)
 	}
 	closing(t, hub.Close)
-	links := []*link{newLink(t, hub.LeafURL()), newLink(t, hub.LeafURL())}
+	links := []*linktest.Link{linktest.New(t, hub.LeafURL()), linktest.New(t, hub.LeafURL())}
 	var products []*Product
 	for i, yaml := range []string{
 		fmt.Sprintf(crashHead, "things") + fmt.Sprintf(doorSpec, "things"),
 		fmt.Sprintf(crashHead, "made") + copyYAML + fmt.Sprintf(madeSpec, "event"),
 	} {
 		p, err := StartProduct(t.Context(), ProductOptions{
-			Dir: folder(t, yaml), Data: t.TempDir(), HubLeaf: links[i].url(), HTTP: "127.0.0.1:0", Version: "test",
+			Dir: folder(t, yaml), Data: t.TempDir(), HubLeaf: links[i].URL(), HTTP: "127.0.0.1:0", Version: "test",
 			Logger: log, MaintainEvery: 200 * time.Millisecond,
 		})
 		if err != nil {
@@ -153,12 +55,12 @@ func TestCutLinkLosesNothingAndLeafServes(t *testing.T) {
 	for round := range 8 {
 		down := links[round%2]
 		silent := rng.IntN(2) == 0
-		down.set(!silent, silent)
+		down.Set(!silent, silent)
 		c.work(300 + rng.IntN(900))
 		if silent && rng.IntN(2) == 0 { // what was on its way is gone
-			down.set(true, false)
+			down.Set(true, false)
 		}
-		down.set(false, false)
+		down.Set(false, false)
 		c.work(rng.IntN(300))
 	}
 	c.compare(products[1], hub.ClientURL())
@@ -231,7 +133,7 @@ func (c *cutRun) compare(copied *Product, hub string) {
 		c.t.Fatal(err)
 	}
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(c.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(c.t.Context(), 10*time.Second)
 	defer cancel()
 	if err := pt.progress.Await(ctx, "things", record.Seq(len(c.published))); err != nil {
 		c.t.Fatalf("the reading product has not caught up with %d records: %v", len(c.published), err)

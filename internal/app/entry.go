@@ -17,6 +17,7 @@ func (p *Product) Entry(ctx context.Context) (catalog.Entry, error) {
 		Product: *p.descriptor(), HTTP: p.HTTPURL(), Meshctl: p.o.Version,
 		Started: p.started, Seen: time.Now().UTC(), Ports: []catalog.Port{},
 	}
+	e.Inputs = p.inputEntries(&e.Product)
 	for _, pt := range p.sortedPorts() {
 		port, err := pt.entry(ctx)
 		if err != nil {

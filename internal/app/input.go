@@ -46,21 +46,7 @@ type sourcePort struct {
 // for a table of it.
 func (p *Product) openInput(ctx context.Context, spec product.Input, whole bool) (*input, error) {
 	in := &input{spec: spec, progress: pipeline.NewProgress(), steps: newGroup(p.steps.ctx)}
-	var streamSpec mesh.StreamSpec
-	if spec.Port == "" {
-		in.id = p.desc.ID(spec.Name)
-		in.out = product.Output{Name: spec.Name, Type: product.Event, Schema: spec.Schema}
-		streamSpec = inboxSpec(in.id)
-	} else {
-		src, err := p.findSource(ctx, spec)
-		if err != nil {
-			return nil, err
-		}
-		in.id, in.out = src.ID, src.Output
-		streamSpec = mirrorSpec(in.id, &in.out)
-	}
-	in.stream = streamSpec.Name
-	if err := mesh.EnsureStream(ctx, p.leaf.Conn(), streamSpec); err != nil {
+	if err := p.openInputStream(ctx, in); err != nil {
 		return nil, fmt.Errorf("source input %s: %w", spec.Name, err)
 	}
 	if len(in.out.Schema) > 0 {
@@ -76,6 +62,22 @@ func (p *Product) openInput(ctx context.Context, spec product.Input, whole bool)
 		}
 	}
 	return in, nil
+}
+
+func (p *Product) openInputStream(ctx context.Context, in *input) error {
+	if in.spec.Port == "" {
+		in.id = p.desc.ID(in.spec.Name)
+		in.out = product.Output{Name: in.spec.Name, Type: product.Event, Schema: in.spec.Schema}
+		in.stream = in.id.InboxStream()
+		return mesh.EnsureStream(ctx, p.leaf.Conn(), inboxSpec(in.id))
+	}
+	src, err := p.findSource(ctx, in.spec)
+	if err != nil {
+		return err
+	}
+	in.id, in.out = src.ID, src.Output
+	in.stream = in.id.MirrorStream()
+	return p.openMirror(ctx, in.id, &in.out)
 }
 
 func (p *Product) openInputTable(ctx context.Context, in *input) (err error) {

@@ -57,6 +57,7 @@ type Product struct {
 
 	inputsMu sync.Mutex // the logic's step opens inputs while it runs
 	inputs   map[string]*input
+	mirrors  map[string]*mirror // by stream; inputs that read one port share one
 }
 
 // StartProduct opens the product's data, applies its descriptor and begins to work. It
@@ -69,7 +70,8 @@ func StartProduct(ctx context.Context, o ProductOptions) (_ *Product, err error)
 	o.MaintainEvery = cmp.Or(o.MaintainEvery, maintainEvery)
 	p := &Product{
 		o: o, log: o.Logger.With("product", desc.Metadata.Name), started: time.Now().UTC(),
-		ports: map[string]*port{}, inputs: map[string]*input{}, registered: make(chan struct{}),
+		ports: map[string]*port{}, inputs: map[string]*input{},
+		mirrors: map[string]*mirror{}, registered: make(chan struct{}),
 		applied: make(chan struct{}, 1),
 	}
 	if p.data, err = claimData(o.Data, productData, desc.Metadata.Name); err != nil {

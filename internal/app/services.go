@@ -37,7 +37,7 @@ func (p *Product) startServing(ctx context.Context) error {
 		Name: desc.Metadata.Name, Version: desc.Metadata.Version, Description: desc.Metadata.Description,
 		Endpoints: map[string]mesh.Handler{
 			"get": p.serveGet, "scan": p.serveScan, "query": p.serveQuery,
-			"await": answerJSON(p.await), "entry": answerJSON(p.entryCall),
+			"subscribe": p.serveSubscribe, "await": answerJSON(p.await), "entry": answerJSON(p.entryCall),
 			"replay": answerJSON(p.Replay), "purge": answerJSON(p.PurgeDead), "rebuild": answerJSON(p.Rebuild),
 			"ping": func(context.Context, []byte, func([]byte) error) ([]byte, error) { return nil, nil },
 		},

@@ -206,10 +206,10 @@ func deadSpec(p *product.Product) mesh.StreamSpec {
 }
 
 // mirrorSpec is the copy of another product's port in this leaf.
-func mirrorSpec(id product.PortID, out *product.Output) mesh.StreamSpec {
+func mirrorSpec(id product.PortID, out *product.Output, reader string) mesh.StreamSpec {
 	spec := mesh.StreamSpec{
 		Name:     id.MirrorStream(),
-		Mirror:   &mesh.MirrorSpec{Stream: id.Stream(), Domain: id.Product},
+		Mirror:   &mesh.MirrorSpec{Port: id, Reader: reader},
 		Metadata: map[string]string{"meshctl.source": id.String()},
 	}
 	if out.Retention.Compact {

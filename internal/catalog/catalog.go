@@ -23,6 +23,16 @@ type Entry struct {
 	Seen    time.Time       `json:"seen"`             // last heartbeat
 	Silent  bool            `json:"silent,omitempty"` // it was asked just now and did not answer
 	Ports   []Port          `json:"ports"`
+	Inputs  []Input         `json:"inputs,omitempty"` // that read other products
+}
+
+// Input is how an input fares that reads another product's port.
+type Input struct {
+	Name  string     `json:"name"`
+	Port  string     `json:"port"`            // as the descriptor says it
+	Last  record.Seq `json:"last"`            // what has come over from there
+	Lag   uint64     `json:"lag"`             // records behind, as of when the source was last heard of
+	Error string     `json:"error,omitempty"` // why nothing comes over
 }
 
 // Port is one major version of one port and its state at the last heartbeat.

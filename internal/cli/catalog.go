@@ -144,7 +144,7 @@ func showProduct(g *globals, e *catalog.Entry, f render.Format) error {
 		if from == "" {
 			from = "published records"
 		}
-		fmt.Fprintf(g.Out, "reads %s from %s\n", in.Name, from)
+		fmt.Fprintf(g.Out, "reads %s from %s%s\n", in.Name, from, inputState(e, in.Name))
 	}
 	for _, p := range e.Ports {
 		fmt.Fprintf(g.Out, "\nport %s (%s): %s, ", p.Address, p.Output.Type, count(int(p.Records), "record"))
@@ -243,4 +243,18 @@ func newCatalogSearch(g *globals) *cobra.Command {
 	}
 	o.bind(cmd)
 	return cmd
+}
+
+// inputState says what keeps an input from having all that its source has.
+func inputState(e *catalog.Entry, input string) string {
+	for _, in := range e.Inputs {
+		switch {
+		case in.Name != input:
+		case in.Error != "":
+			return "; error: " + in.Error
+		case in.Lag > 0:
+			return fmt.Sprintf(", lag %d", in.Lag)
+		}
+	}
+	return ""
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/product"
 )
 
 // LeafOptions says where a leaf keeps its data and which hub it joins.
@@ -26,8 +27,10 @@ type LeafOptions struct {
 // product whether or not the hub is there.
 type Leaf struct {
 	*node
+	domain string
 	log    *slog.Logger
 	guard  *guard
+	desk   *desk
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 }
@@ -45,14 +48,22 @@ func StartLeaf(ctx context.Context, o LeafOptions) (*Leaf, error) {
 		}
 		opts.LeafNode = server.LeafNodeOpts{
 			ReconnectInterval: 200 * time.Millisecond,
-			Remotes:           []*server.RemoteLeafOpts{{URLs: []*url.URL{u}}},
+			Remotes: []*server.RemoteLeafOpts{{
+				URLs: []*url.URL{u},
+				// It joins where it was told to, also where the hub has addresses of its own behind that one.
+				IgnoreDiscoveredServers: true,
+				DenyImports:             []string{product.MirrorRequests}, DenyExports: []string{product.MirrorRequests},
+			}},
 		}
 	}
 	n, err := startNode(ctx, opts, newServerLog(o.Logger))
 	if err != nil {
 		return nil, err
 	}
-	l := &Leaf{node: n, log: orDiscard(o.Logger)}
+	l := &Leaf{node: n, domain: o.Domain, log: orDiscard(o.Logger)}
+	if l.desk, err = newDesk(n.nc); err != nil {
+		return nil, fmt.Errorf("start leaf %s: %w", o.Domain, joinClose(ctx, err, n))
+	}
 	if l.guard, err = newGuard(n, o.Domain); err != nil {
 		return nil, fmt.Errorf("start leaf %s: %w", o.Domain, joinClose(ctx, err, n))
 	}
@@ -61,6 +72,9 @@ func StartLeaf(ctx context.Context, o LeafOptions) (*Leaf, error) {
 	l.done.Go(func() { l.guard.watch(watch, l.Connected, l.log) })
 	return l, nil
 }
+
+// Domain is the leaf's JetStream domain.
+func (l *Leaf) Domain() string { return l.domain }
 
 // Connected says whether the leaf has joined the hub.
 func (l *Leaf) Connected() bool { return l.srv.NumLeafNodes() > 0 }

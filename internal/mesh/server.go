@@ -34,6 +34,11 @@ func baseOptions(dir, domain string) *server.Options {
 		JetStreamMaxMemory: 1 << 30, // streams are files; without it the server claims three quarters of memory
 		MaxPayload:         maxPayload,
 		NoSigs:             true,
+		// A link that carries nothing any more is noticed in about six seconds, not in four minutes.
+		PingInterval: 2 * time.Second,
+		MaxPingsOut:  2,
+		// Subjects that name domain, stream and consumer, so that credentials can be narrow.
+		FeatureFlags: map[string]bool{server.FeatureFlagJsAckFormatV2: true, server.FeatureFlagJsAPIReplyFormatV2: true},
 	}
 }
 

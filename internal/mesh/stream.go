@@ -16,10 +16,11 @@ import (
 	"github.com/meshctl/meshctl/internal/product"
 )
 
-// MirrorSpec is the stream that a mirror copies, sequence by sequence.
+// MirrorSpec is the port whose log a mirror copies, sequence by sequence. The mirror
+// stands still unless Leaf.KeepMirror runs for it.
 type MirrorSpec struct {
-	Stream string
-	Domain string // where the stream is
+	Port   product.PortID
+	Reader string // the product that the mirror belongs to
 }
 
 // StreamSpec is a stream as it should be. A limit of 0 is none.
@@ -50,8 +51,11 @@ func (s StreamSpec) config(base api.StreamConfig) api.StreamConfig {
 	c.Metadata = mergeMetadata(base.Metadata, s.Metadata)
 	if s.Mirror != nil {
 		c.Mirror = &api.StreamSource{
-			Name:     s.Mirror.Stream,
-			External: &api.ExternalStream{ApiPrefix: product.APIPrefix(s.Mirror.Domain)},
+			Name:     s.Mirror.Port.Stream(),
+			External: &api.ExternalStream{ApiPrefix: product.MirrorPrefix(s.Mirror.Port.Product)},
+			Consumer: &api.StreamConsumerSource{
+				Name: s.Mirror.Reader, DeliverSubject: s.Mirror.Port.DeliverSubject(s.Mirror.Reader),
+			},
 		}
 		return c
 	}

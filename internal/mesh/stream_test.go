@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/product"
 )
 
 func TestEnsureStreamConverges(t *testing.T) {
@@ -45,7 +46,9 @@ func TestEnsureStreamRefusesToLoseData(t *testing.T) {
 		"bytes":       func(s *StreamSpec) { s.MaxBytes = 1000 },
 		"per subject": func(s *StreamSpec) { s.MaxMsgsPerSubject = 9 },
 		"age":         func(s *StreamSpec) { s.MaxAge = time.Nanosecond },
-		"mirror":      func(s *StreamSpec) { s.Subjects, s.Mirror = nil, &MirrorSpec{Stream: "x", Domain: "y"} },
+		"mirror": func(s *StreamSpec) {
+			s.Subjects, s.Mirror = nil, &MirrorSpec{Port: product.PortID{Product: "y", Domain: "aviation", Port: "x", Major: 1}, Reader: "flights"}
+		},
 	}
 	for name, change := range changes {
 		t.Run(name, func(t *testing.T) {
@@ -106,35 +109,6 @@ func TestPurgeKeepsFromUpTo(t *testing.T) {
 	}
 	_, err = Purge(ctx, nc, "", "none", "", 0)
 	wantKind(t, err, fault.NotFound)
-}
-
-func TestMirrorAcrossLeaves(t *testing.T) {
-	m := startMesh(t)
-	ctx := t.Context()
-	must(t, EnsureStream(ctx, m.a.Conn(), flightsSpec))
-	appendAll(t, m.a.Conn(), "flights-v1", numbered(1, 1000))
-	mirror := StreamSpec{Name: "from-flights-flights-v1", Mirror: &MirrorSpec{Stream: "flights-v1", Domain: "flights"}}
-	must(t, EnsureStream(ctx, m.b.Conn(), mirror))
-	must(t, EnsureStream(ctx, m.b.Conn(), mirror))
-	reaches := func(last int) {
-		t.Helper()
-		eventually(t, "the mirror catches up", func() bool {
-			s, err := State(ctx, m.b.Conn(), "", mirror.Name)
-			must(t, err)
-			return s.Mirror && int(s.Last) == last && int(s.Msgs) == last
-		})
-	}
-	reaches(1000)
-
-	start := m.stopHub(t)
-	appendAll(t, m.a.Conn(), "flights-v1", numbered(1001, 2000))
-	if s, err := State(ctx, m.b.Conn(), "", mirror.Name); err != nil || s.Last != 1000 {
-		t.Fatalf("state without the hub = %+v, %v", s, err)
-	}
-	start()
-	reaches(2000)
-	got := readAll(t, m.b.Conn(), "", mirror.Name, 0, 2000)
-	checkNumbers(t, got, 1)
 }
 
 func TestDeleteStream(t *testing.T) {

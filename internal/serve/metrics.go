@@ -106,6 +106,7 @@ func (h *handler) metrics(c *call) error {
 	family(&text, "meshctl_build_info", "gauge", "The version of meshctl.")
 	sample(&text, "meshctl_build_info", 1, "version", h.options.Version)
 	writePorts(&text, e)
+	writeInputs(&text, e)
 	h.requests.write(&text)
 	if h.options.Metrics != nil {
 		if err := h.options.Metrics(&text); err != nil {
@@ -132,6 +133,32 @@ func writePorts(w io.Writer, e catalog.Entry) {
 		for i := range e.Ports {
 			p := &e.Ports[i]
 			sample(w, m.name, m.value(p), "product", e.Product.Metadata.Name, "port", p.Output.Name, "major", strconv.Itoa(p.Major))
+		}
+	}
+}
+
+// writeInputs tells of the inputs that read other products.
+func writeInputs(w io.Writer, e catalog.Entry) {
+	for _, m := range []struct {
+		name, help string
+		value      func(in *catalog.Input) float64
+	}{
+		{"meshctl_input_up", "1 while the input's source is heard of, else 0.", func(in *catalog.Input) float64 {
+			if in.Error != "" {
+				return 0
+			}
+			return 1
+		}},
+		{"meshctl_input_last_seq", "Sequence of the last record that came from the input's source.", func(in *catalog.Input) float64 { return float64(in.Last) }},
+		{"meshctl_input_lag", "Records that the input is behind its source, as of when that was last heard of.", func(in *catalog.Input) float64 { return float64(in.Lag) }},
+	} {
+		if len(e.Inputs) == 0 {
+			return
+		}
+		family(w, m.name, "gauge", m.help)
+		for i := range e.Inputs {
+			in := &e.Inputs[i]
+			sample(w, m.name, m.value(in), "product", e.Product.Metadata.Name, "input", in.Name, "source", in.Port)
 		}
 	}
 }

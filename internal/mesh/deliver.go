@@ -1,0 +1,55 @@
+package mesh
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/jsm.go/api"
+	"github.com/nats-io/nats.go"
+
+	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/product"
+	"github.com/meshctl/meshctl/internal/record"
+)
+
+const (
+	// deliverAhead is how many messages are under way to a mirror at most.
+	deliverAhead = 10_000
+	// deliverKept is how long the consumer of a reader that is away stays. Nothing is lost
+	// with it, for it is the mirror that knows where to go on.
+	deliverKept = time.Hour
+)
+
+// Deliver makes the leaf that nc belongs to send the port's log to the mirror of reader,
+// from the message behind after on. It may be asked for again at any time. The answer is
+// what the mirror wants to hear. A log that ends before after is a Conflict.
+func Deliver(ctx context.Context, nc *nats.Conn, id product.PortID, reader string, after record.Seq) ([]byte, error) {
+	stream := id.Stream()
+	state, err := State(ctx, nc, "", stream)
+	if err != nil {
+		return nil, err
+	}
+	if after > state.Last {
+		return nil, fault.New(fault.Conflict, "restore it, or delete the mirror to read it again from its beginning",
+			"stream %s ends at %d, but %s has read it up to %d: it has been made anew", stream, state.Last, reader, after)
+	}
+	config := api.ConsumerConfig{
+		Name: reader, Durable: reader, DeliverSubject: id.DeliverSubject(reader),
+		DeliverPolicy: api.DeliverAll, AckPolicy: api.AckFlowControl, ReplayPolicy: api.ReplayInstant,
+		FlowControl: true, Heartbeat: time.Second, MaxAckPending: deliverAhead, InactiveThreshold: deliverKept,
+		Metadata: map[string]string{"meshctl.reader": reader},
+	}
+	_, err = ask[api.JSApiConsumerCreateResponse](ctx, nc, "", fmt.Sprintf(api.JSApiConsumerCreateWithNameT, stream, reader),
+		api.JSApiConsumerCreateRequest{Stream: stream, Config: config})
+	if err != nil {
+		return nil, fmt.Errorf("deliver stream %s to %s: %w", stream, reader, err)
+	}
+	answer, err := ask[json.RawMessage](ctx, nc, "", fmt.Sprintf(api.JSApiConsumerResetT, stream, reader),
+		api.JSApiConsumerResetRequest{Seq: uint64(after) + 1})
+	if err != nil {
+		return nil, fmt.Errorf("deliver stream %s to %s from %d: %w", stream, reader, after+1, err)
+	}
+	return answer, nil
+}

@@ -1,0 +1,74 @@
+package mesh
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/nats-io/jsm.go/api"
+
+	"github.com/meshctl/meshctl/internal/linktest"
+	"github.com/meshctl/meshctl/internal/product"
+)
+
+// BenchmarkMirrorCatchUp is how fast a new mirror takes over 200,000 records of 200
+// bytes, beside what the server does without our keeping.
+func BenchmarkMirrorCatchUp(b *testing.B) {
+	const n = 200_000
+	m := startMesh(b)
+	must(b, EnsureStream(b.Context(), m.a.Conn(), flightsSpec))
+	msgs := numbered(1, n)
+	for i := range msgs {
+		msgs[i].Data = fmt.Appendf(nil, "%0200d", i+1)
+	}
+	appendAll(b, m.a.Conn(), "flights-v1", msgs)
+	r := &mirrored{testMesh: m}
+	plain := mirrorOfFlights.config(api.StreamConfig{})
+	plain.Mirror = &api.StreamSource{Name: "flights-v1", External: &api.ExternalStream{ApiPrefix: product.APIPrefix("flights")}}
+	timed := func(name string, start func(b *testing.B)) {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				began := time.Now()
+				start(b)
+				r.reaches(b, n)
+				b.ReportMetric(n/time.Since(began).Seconds(), name+"-records/s")
+				must(b, DeleteStream(b.Context(), m.b.Conn(), plain.Name))
+			}
+		})
+	}
+	timed("plain", func(b *testing.B) {
+		_, err := ask[api.JSApiStreamCreateResponse](b.Context(), m.b.Conn(), "", fmt.Sprintf(api.JSApiStreamCreateT, plain.Name), plain)
+		must(b, err)
+	})
+	deliverFrom(b, m.a, func() error { return nil })
+	timed("kept", func(b *testing.B) { keepMirror(b, m.b, func(MirrorState) {}) })
+}
+
+// BenchmarkMirrorLink is the time from a link's return to the mirror's having all, under
+// load, after outages of up to twelve seconds.
+func BenchmarkMirrorLink(b *testing.B) {
+	const outages = 40
+	hub, err := StartHub(b.Context(), HubOptions{Dir: b.TempDir(), ClientPort: -1, LeafPort: -1})
+	must(b, err)
+	b.Cleanup(func() { closed(b, hub) })
+	origin := startLeaf(b, "flights", hub.LeafURL())
+	must(b, EnsureStream(b.Context(), origin.Conn(), flightsSpec))
+	deliverFrom(b, origin, func() error { return nil })
+	var load cutLoad
+	defer load.start(b, origin)()
+	r := &cutReader{link: linktest.New(b, hub.LeafURL()), rng: rand.New(rand.NewPCG(1, 1))}
+	r.leaf = startLeaf(b, "delays", r.link.URL())
+	keepMirror(b, r.leaf, func(MirrorState) {})
+	r.reaches(1)
+	for b.Loop() {
+		r.took = nil
+		for i := range outages {
+			r.fails(time.Duration(100+i*300)*time.Millisecond, &load)
+		}
+		slices.Sort(r.took)
+		b.ReportMetric(r.took[outages/2].Seconds()*1000, "p50-ms")
+		b.ReportMetric(r.took[outages*99/100].Seconds()*1000, "p99-ms")
+	}
+}
