@@ -107,7 +107,7 @@ func (g *globals) readProducts(dirs []string) ([]product.Loaded, error) {
 	for i, dir := range dirs {
 		abs[i] = g.Abs(dir)
 	}
-	all, problems, err := g.check(abs, func(product.PortID) bool { return true })
+	all, problems, _, err := g.check(abs, true)
 	if err != nil || len(problems) == 0 {
 		return all, err
 	}
@@ -115,7 +115,11 @@ func (g *globals) readProducts(dirs []string) ([]product.Loaded, error) {
 	host := *g.Host
 	host.Out = g.Err
 	onErr.Host = &host
-	if err := writeProblems(&onErr, render.Table, problems); err != nil {
+	var findings []finding
+	for _, p := range problems {
+		findings = append(findings, finding{"error", p})
+	}
+	if err := writeFindings(&onErr, render.Table, findings); err != nil {
 		return nil, err
 	}
 	return nil, errReported

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 type validateOpts struct {
 	Dirs   []string
 	Open   bool
+	Strict bool
 	Output output
 }
 
@@ -25,9 +25,10 @@ can jump to it. A DIR is a product's folder or the descriptor itself.
 
 Several are checked as one mesh: what one of them reads another must offer, no two may
 claim the same name, and none may feed itself through others. With --open, and with a
-single DIR, a port of a product that is not among them is taken on trust.
+single DIR, a port of a product that is not among them is taken on trust. To read an
+earlier major than its product now has is a warning: it is there only where it ran before.
 
-Exit code 0 says all are valid, 1 that there are problems.`
+Exit code 0 says all are valid, 1 that there are problems; --strict counts warnings as such.`
 
 const validateExample = `  meshctl validate                    # the product in this folder
   meshctl validate flights airports   # a set
@@ -47,8 +48,15 @@ func newValidate(g *globals) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&o.Open, "open", false, "take ports of products that are not named on trust")
+	cmd.Flags().BoolVar(&o.Strict, "strict", false, "exit with 1 when there are warnings")
 	o.Output.bind(cmd)
 	return cmd
+}
+
+// finding is a problem, and whether it is one to be corrected.
+type finding struct {
+	Severity string `json:"severity"` // error or warning
+	product.Problem
 }
 
 func runValidate(g *globals, o validateOpts) error {
@@ -56,62 +64,87 @@ func runValidate(g *globals, o validateOpts) error {
 	for i, dir := range o.Dirs {
 		dirs[i] = g.Abs(dir)
 	}
-	var known func(product.PortID) bool
-	if o.Open || len(dirs) == 1 {
-		known = func(product.PortID) bool { return true }
-	}
-	_, problems, err := g.check(dirs, known)
+	all, problems, warnings, err := g.check(dirs, o.Open || len(dirs) == 1)
 	if err != nil {
 		return err
 	}
 	files := map[string]bool{}
+	findings := []finding{}
 	for _, p := range problems {
 		files[p.File] = true
+		findings = append(findings, finding{"error", p})
 	}
-	if err := writeProblems(g, o.Output.format, problems); err != nil {
+	told := ""
+	if len(warnings) > 0 {
+		told = ", " + count(len(warnings), "warning")
+	}
+	for _, p := range warnings {
+		findings = append(findings, finding{"warning", p})
+	}
+	if err := writeFindings(g, o.Output.format, findings); err != nil {
 		return err
 	}
 	if len(problems) > 0 {
-		g.note("%s in %s", count(len(problems), "problem"), count(len(files), "file"))
+		g.note("%s in %s%s", count(len(problems), "problem"), count(len(files), "file"), told)
 		return errReported
 	}
-	g.note("%s valid", count(len(dirs), "product"))
+	g.note("%s valid%s", count(len(all), "product"), told)
+	if o.Strict && len(warnings) > 0 {
+		return errReported
+	}
 	return nil
 }
 
-// check reads products and everything that is wrong with them, files named as a person
-// would. Its error says only that a file could not be read.
-func (g *globals) check(dirs []string, known func(product.PortID) bool) ([]product.Loaded, product.Problems, error) {
-	var problems product.Problems
-	all, err := product.ReadSet(dirs, known)
-	if err != nil && !errors.As(err, &problems) {
-		return nil, nil, err
-	}
-	for i := range problems {
-		p := &problems[i]
-		p.File = g.short(p.File)
-		for _, l := range all {
-			p.Message = strings.ReplaceAll(p.Message, l.File, g.short(l.File))
+// check reads products, what is wrong with them and what is doubtful, files named as a
+// person would; open takes products that are not among them on trust. Its error says
+// only that a file could not be read.
+func (g *globals) check(dirs []string, open bool) (all []product.Loaded, problems, warnings product.Problems, err error) {
+	names := map[string]bool{}
+	for _, dir := range dirs {
+		l, err := product.Read(dir)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		all = append(all, *l)
+		problems = append(problems, l.Problems...)
+		if l.Product != nil {
+			names[l.Product.Metadata.Name] = true
 		}
 	}
-	return all, problems, nil
+	// Of a product of the set only its earlier majors are asked for: see EarlierMajors.
+	known := func(id product.PortID) bool { return open || names[id.Product] }
+	problems = append(problems, product.ValidateSet(all, known)...)
+	warnings = product.EarlierMajors(all)
+	for _, list := range []product.Problems{problems, warnings} {
+		for i := range list {
+			p := &list[i]
+			p.File = g.short(p.File)
+			for _, l := range all {
+				p.Message = strings.ReplaceAll(p.Message, l.File, g.short(l.File))
+			}
+		}
+	}
+	return all, problems, warnings, nil
 }
 
-// writeProblems writes a line each that editors understand, or data.
-func writeProblems(g *globals, format render.Format, problems product.Problems) error {
+// writeFindings writes a line each that editors understand, or data.
+func writeFindings(g *globals, format render.Format, findings []finding) error {
 	if !people(format) {
-		return g.write(format, []product.Problem(problems), func() ([]string, [][]string) {
+		return g.write(format, findings, func() ([]string, [][]string) {
 			var rows [][]string
-			for _, p := range problems {
-				rows = append(rows, []string{p.File, strconv.Itoa(p.Line), strconv.Itoa(p.Column), p.Path, p.Message, p.Hint})
+			for _, f := range findings {
+				rows = append(rows, []string{f.Severity, f.File, strconv.Itoa(f.Line), strconv.Itoa(f.Column), f.Path, f.Message, f.Hint})
 			}
-			return []string{"file", "line", "column", "path", "message", "hint"}, rows
+			return []string{"severity", "file", "line", "column", "path", "message", "hint"}, rows
 		})
 	}
-	for _, p := range problems {
-		text := fmt.Sprintf("%s:%d:%d: %s\n", p.File, p.Line, p.Column, p.Message)
-		if p.Hint != "" {
-			text += "  hint: " + p.Hint + "\n"
+	for _, f := range findings {
+		if f.Severity == "warning" {
+			f.Message = "warning: " + f.Message
+		}
+		text := fmt.Sprintf("%s:%d:%d: %s\n", f.File, f.Line, f.Column, f.Message)
+		if f.Hint != "" {
+			text += "  hint: " + f.Hint + "\n"
 		}
 		if _, err := io.WriteString(g.Out, text); err != nil {
 			return err

@@ -24,6 +24,38 @@ func ValidateSet(products []Loaded, known func(PortID) bool) Problems {
 	return s.problems.limit()
 }
 
+// EarlierMajors are the inputs that read an earlier major of a port than its product in
+// the set describes: no mistakes, for a product runs its earlier majors on beside the
+// present one, but only where they have run before.
+func EarlierMajors(products []Loaded) Problems {
+	s := set{byName: map[string]*Loaded{}}
+	for i := range products {
+		if l := &products[i]; l.Product != nil && len(l.Problems) == 0 {
+			s.byName[l.Product.Metadata.Name] = l
+		}
+	}
+	for i := range products {
+		l := &products[i]
+		if l.Product == nil {
+			continue
+		}
+		for n, in := range l.Product.Spec.Inputs {
+			id, err := ParsePort(in.Port)
+			offering := s.byName[id.Product]
+			if err != nil || offering == nil || offering.Product.Output(id.Port) == nil {
+				continue
+			}
+			if present := offering.Product.ID(id.Port); max(id.Major, 1) < present.Major {
+				s.add(l, fmt.Sprintf("spec.inputs[%d].port", n),
+					fmt.Sprintf("write %s to read the present one", present),
+					"reads major %d of port %s.%s, which is at %d: that runs only where %s ran as major %d before",
+					max(id.Major, 1), id.Product, id.Port, present.Major, id.Product, max(id.Major, 1))
+			}
+		}
+	}
+	return s.problems.limit()
+}
+
 type set struct {
 	byName   map[string]*Loaded
 	known    func(PortID) bool

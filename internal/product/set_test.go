@@ -74,3 +74,25 @@ func TestValidateSet(t *testing.T) {
 		})
 	}
 }
+
+func TestEarlierMajors(t *testing.T) {
+	for _, c := range []struct {
+		products []string
+		want     string
+	}{
+		{[]string{"a@3", "b: a@2"}, "b.yaml:7:25: reads major 2 of port a.a, which is at 3: that runs only where a ran as major 2 before (write a.a@3 to read the present one)"},
+		{[]string{"a@2", "b: a"}, "b.yaml:7:25: reads major 1 of port a.a, which is at 2: that runs only where a ran as major 1 before (write a.a@2 to read the present one)"},
+		{[]string{"a@2", "b: a@2"}, ""},
+		{[]string{"a@2", "b: a@3"}, ""},
+		{[]string{"a@2", "b: a.x"}, ""},
+		{[]string{"b: a"}, ""},
+	} {
+		var products []Loaded
+		for _, line := range c.products {
+			products = append(products, loaded(t, line))
+		}
+		if got := EarlierMajors(products).Error(); got != c.want {
+			t.Errorf("%v: got  %s\nwant %s", c.products, got, c.want)
+		}
+	}
+}
