@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -22,13 +25,14 @@ import (
 //	json FILE PATH [VALUE]                        the JSON of FILE has VALUE (or anything) at PATH
 //	until DURATION [-stdout RE] PROGRAM [ARG…]    run it again until it succeeds (and prints RE)
 //	freeport NAME                                 $NAME becomes a TCP port that nobody listens on
+//	fetch FILE PATH QUERY                         FILE becomes what HTTP answers at the address in stdout's JSON, and QUERY below it
 //	terminate ARG                                 SIGTERM for the background programs that were given ARG
 //
 // FILE may be stdout or stderr. A PATH is like .items[0].name; a last .# is how many
 // there are. VALUE is JSON, or else a string.
 func storyCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"exits": cmdExits, "json": cmdJSON, "until": cmdUntil, "freeport": cmdFreeport, "terminate": cmdTerminate,
+		"exits": cmdExits, "json": cmdJSON, "until": cmdUntil, "freeport": cmdFreeport, "terminate": cmdTerminate, "fetch": cmdFetch,
 	}
 }
 
@@ -156,6 +160,21 @@ func cmdFreeport(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Check(l.Close())
 	ts.Setenv(args[0], port)
+}
+
+func cmdFetch(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: fetch FILE PATH QUERY")
+	}
+	var doc any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &doc))
+	base, err := at(doc, args[1])
+	ts.Check(err)
+	answer, err := http.Get(fmt.Sprint(base) + args[2])
+	ts.Check(err)
+	body, err := io.ReadAll(answer.Body)
+	ts.Check(errors.Join(err, answer.Body.Close()))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), body, 0o600))
 }
 
 func cmdTerminate(ts *testscript.TestScript, neg bool, args []string) {

@@ -35,7 +35,7 @@ func (p *Product) Apply(ctx context.Context, desc *product.Product) ([]product.C
 		p.stopPorts()
 		p.desc, p.ports = before, ports
 		if before != nil {
-			err = errors.Join(err, p.startPorts(ctx))
+			err = errors.Join(err, p.openPorts(ctx), p.startPorts(ctx)) // opened anew: their names in SQL may be gone
 		}
 		return changes, err
 	}
@@ -84,12 +84,15 @@ func (p *Product) openPorts(ctx context.Context) error {
 		contracts[id.Folder()] = savedContract{ID: id, Version: p.desc.Metadata.Version, Output: out}
 	}
 	ports := map[string]*port{}
+	newest := map[string]int{}
+	for _, c := range contracts {
+		newest[c.ID.Port] = max(newest[c.ID.Port], c.ID.Major)
+	}
 	for folder, c := range contracts {
-		pt, err := p.openPort(ctx, c.ID, c.Output, c.Version)
+		pt, err := p.openPort(ctx, c, c.ID.Major == newest[c.ID.Port])
 		if err != nil {
 			return fmt.Errorf("open port %s: %w", c.ID, err)
 		}
-		pt.version = c.Version
 		if old := p.ports[folder]; old != nil { // those who wait for it wait on
 			pt.progress = old.progress
 			pt.progress.Restart()

@@ -30,6 +30,7 @@ type port struct {
 	kv       *kv.Store // nil for a port without key
 	table    *olap.Table
 	version  string // of the contract
+	newest   bool   // of the majors that the product offers
 	progress *pipeline.Progress
 	drive    func(context.Context) error // what makes records for the log; may be nil
 	steps    *group                      // nil while stopped
@@ -69,13 +70,14 @@ func (f *faults) err() error {
 }
 
 // openPort makes the port's streams and opens its stores.
-func (p *Product) openPort(ctx context.Context, id product.PortID, out product.Output, version string) (*port, error) {
+func (p *Product) openPort(ctx context.Context, saved savedContract, newest bool) (*port, error) {
+	id, out := saved.ID, saved.Output
 	c, err := contract.New(&out)
 	if err != nil {
 		return nil, err
 	}
-	pt := &port{id: id, out: out, contract: c, progress: pipeline.NewProgress(), p: p}
-	spec, err := logSpec(id, &out, version)
+	pt := &port{id: id, version: saved.Version, newest: newest, out: out, contract: c, progress: pipeline.NewProgress(), p: p}
+	spec, err := logSpec(id, &out, saved.Version)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +93,7 @@ func (p *Product) openPort(ctx context.Context, id product.PortID, out product.O
 		pt.kv = p.kv.Store(id.Folder())
 	}
 	pt.table, err = p.tables.Table(ctx, olap.TableSpec{
-		Schema: id.Product, Name: id.Table(), Folder: id.Folder(),
+		Schema: id.Product, Name: id.Table(), Views: id.Tables(newest), Folder: id.Folder(),
 		Columns: c.Schema(), Key: out.Key, State: out.Type == product.State,
 		SegmentRows: p.desc.Spec.Storage.SegmentRows,
 		SegmentAge:  time.Duration(p.desc.Spec.Storage.SegmentAge),
@@ -232,7 +234,7 @@ func (pt *port) emitter() pipeline.Emitter {
 func (pt *port) entry(ctx context.Context) (catalog.Port, error) {
 	nc := pt.p.leaf.Conn()
 	e := catalog.Port{
-		Address: pt.id.String(), Stream: pt.id.Stream(), Table: pt.id.Product + "." + pt.id.Table(),
+		Address: pt.id.String(), Stream: pt.id.Stream(), Table: pt.id.Product + "." + pt.id.Tables(pt.newest)[0],
 		Output: pt.out, Major: pt.id.Major, Visible: pt.progress.State().Visible,
 	}
 	state, err := mesh.State(ctx, nc, "", pt.id.Stream())

@@ -55,20 +55,21 @@ func (a *Answer) Close() error { return a.close() }
 // that product; for several, the tables that it names are fetched and joined here.
 func (c *Client) Query(ctx context.Context, r serve.QueryRequest) (_ *Answer, err error) {
 	began := time.Now()
-	here, err := olap.OpenMemory(ctx, olap.Options{TempDir: os.TempDir()})
+	all, err := c.Catalog(ctx)
 	if err != nil {
 		return nil, err
 	}
+	l := local{}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, here.Close())
+			err = errors.Join(err, l.close())
 		}
 	}()
-	refs, err := here.TablesIn(ctx, r.SQL)
+	refs, err := c.tablesOf(ctx, all, &l, r.SQL)
 	if err != nil {
 		return nil, hintQuotes(r.SQL, err)
 	}
-	tables, err := c.route(ctx, refs)
+	tables, err := route(all, refs)
 	if err != nil {
 		return nil, err
 	}
@@ -76,15 +77,64 @@ func (c *Client) Query(ctx context.Context, r serve.QueryRequest) (_ *Answer, er
 	if owner := soleOwner(tables); owner != "" {
 		a, err = c.queryProduct(ctx, owner, r)
 	} else {
-		a, err = c.queryHere(ctx, here, tables, r)
+		a, err = c.queryHere(ctx, &l, tables, r)
 	}
 	if err != nil {
 		return nil, err
 	}
 	answered := a.close
-	a.close = func() error { return errors.Join(answered(), here.Close()) }
+	a.close = func() error { return errors.Join(answered(), l.close()) }
 	a.began = began
 	return a, nil
+}
+
+// local is a database of this process, opened when something first needs it: most
+// statements are their owner's alone, and opening it takes longer than answering them.
+type local struct{ db *olap.DB }
+
+func (l *local) open(ctx context.Context) (_ *olap.DB, err error) {
+	if l.db == nil {
+		l.db, err = olap.OpenMemory(ctx, olap.Options{TempDir: os.TempDir()})
+	}
+	return l.db, err
+}
+
+func (l *local) close() error {
+	if l.db == nil {
+		return nil
+	}
+	return l.db.Close()
+}
+
+// tablesOf are the tables that a statement names. A product that seems to be named in it
+// reads it, for it has a database open; where none can, this process does.
+func (c *Client) tablesOf(ctx context.Context, all catalog.Catalog, l *local, sql string) ([]olap.TableRef, error) {
+	text := strings.ToLower(sql)
+	for i := range all {
+		name := all[i].Product.Metadata.Name
+		if !strings.Contains(text, name) || all[i].Gone(time.Now()) {
+			continue
+		}
+		refs, err := call[[]olap.TableRef](ctx, c, name, "tables", tablesRequest{sql})
+		if err == nil || fault.KindOf(err) == fault.Rejected {
+			return refs, err
+		}
+		break
+	}
+	here, err := l.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return here.TablesIn(ctx, sql)
+}
+
+type tablesRequest struct {
+	SQL string `json:"sql"`
+}
+
+// tablesIn are the tables that a statement names, whether or not they are this product's.
+func (p *Product) tablesIn(ctx context.Context, r tablesRequest) ([]olap.TableRef, error) {
+	return p.tables.TablesIn(ctx, r.SQL)
 }
 
 // QueryToParquet writes a query's answer to a Parquet file, which is there whole or not at all.
@@ -119,14 +169,7 @@ type routed struct {
 
 // route finds the port that each table of a statement means. A lone name is the port
 // that a product of that name has.
-func (c *Client) route(ctx context.Context, refs []olap.TableRef) ([]routed, error) {
-	if len(refs) == 0 {
-		return nil, nil
-	}
-	all, err := c.Catalog(ctx)
-	if err != nil {
-		return nil, err
-	}
+func route(all catalog.Catalog, refs []olap.TableRef) ([]routed, error) {
 	var tables []routed
 	var missing []error
 	for _, ref := range refs {
@@ -145,7 +188,7 @@ func (c *Client) route(ctx context.Context, refs []olap.TableRef) ([]routed, err
 func soleOwner(tables []routed) string {
 	owner := ""
 	for i, t := range tables {
-		if i > 0 && t.id.Product != owner || t.ref.Name != t.id.Table() {
+		if i > 0 && t.id.Product != owner || t.ref.Name != t.id.Port && t.ref.Name != t.id.Tables(false)[0] {
 			return ""
 		}
 		owner = t.id.Product
@@ -255,7 +298,11 @@ func (s *productStream) close() {
 }
 
 // queryHere fetches the tables and runs the statement over them in this process.
-func (c *Client) queryHere(ctx context.Context, here *olap.DB, tables []routed, r serve.QueryRequest) (*Answer, error) {
+func (c *Client) queryHere(ctx context.Context, l *local, tables []routed, r serve.QueryRequest) (*Answer, error) {
+	here, err := l.open(ctx)
+	if err != nil {
+		return nil, err
+	}
 	marks := map[string]record.Watermark{}
 	for _, t := range tables {
 		if err := c.fetch(ctx, here, t, marks); err != nil {
@@ -286,7 +333,7 @@ func (c *Client) queryHere(ctx context.Context, here *olap.DB, tables []routed, 
 
 // fetch loads a port's rows into a table of the same name here.
 func (c *Client) fetch(ctx context.Context, here *olap.DB, t routed, marks map[string]record.Watermark) error {
-	sql := "SELECT * FROM " + olap.TableRef{Schema: t.id.Product, Name: t.id.Table()}.SQL()
+	sql := "SELECT * FROM " + olap.TableRef{Schema: t.id.Product, Name: t.id.Tables(false)[0]}.SQL()
 	stream, err := c.openQuery(ctx, t.id.Product, serve.QueryRequest{SQL: sql})
 	if err != nil {
 		return err

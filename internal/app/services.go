@@ -39,7 +39,8 @@ func (p *Product) startServing(ctx context.Context) error {
 			"get": p.serveGet, "scan": p.serveScan, "query": p.serveQuery,
 			"subscribe": p.serveSubscribe, "await": answerJSON(p.await), "entry": answerJSON(p.entryCall),
 			"replay": answerJSON(p.Replay), "purge": answerJSON(p.PurgeDead), "rebuild": answerJSON(p.Rebuild),
-			"ping": func(context.Context, []byte, func([]byte) error) ([]byte, error) { return nil, nil },
+			"ping":   func(context.Context, []byte, func([]byte) error) ([]byte, error) { return nil, nil },
+			"tables": answerJSON(p.tablesIn),
 		},
 	})
 	if err != nil || p.o.HTTP == "" {

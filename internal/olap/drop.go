@@ -16,7 +16,7 @@ func (t *Table) Drop(ctx context.Context) error {
 	old := t.port()
 	p := &port{
 		id: old.id, schema: old.schema, name: old.name, folder: old.folder,
-		state: old.state, key: old.key, columns: old.columns, tail: max(old.tail, old.sealed) + 1,
+		state: old.state, key: old.key, columns: old.columns, tail: max(old.tail, old.sealed) + 1, views: old.views,
 	}
 	err := t.db.write(ctx, func(w *conn) error {
 		if err := w.exec(ctx, p.tailDDL()); err != nil {
@@ -54,8 +54,10 @@ func (db *DB) Forget(ctx context.Context, schema, name string) error {
 		return nil
 	}
 	err := db.write(ctx, func(w *conn) error {
-		if err := w.exec(ctx, "DROP VIEW IF EXISTS "+ident(schema)+"."+ident(name)); err != nil {
-			return err
+		for _, view := range p.views {
+			if err := w.exec(ctx, "DROP VIEW IF EXISTS "+ident(schema)+"."+ident(view)); err != nil {
+				return err
+			}
 		}
 		for _, table := range []string{portTable + " WHERE id", positionTable + " WHERE port", segmentTable + " WHERE port"} {
 			if err := w.exec(ctx, "DELETE FROM "+table+" = $1", p.id); err != nil {

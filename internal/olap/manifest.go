@@ -49,7 +49,11 @@ type port struct {
 	rolled               record.Seq // the segments hold what is up to here
 	sealing              record.Seq // the sealed table goes up to here
 	segments             []segment  // by first
+	views                []string   // its names in SQL, not kept: Table gives them
 }
+
+// view is the port's first SQL name.
+func (p *port) view() string { return ident(p.schema) + "." + ident(p.views[0]) }
 
 type column struct {
 	Name     string `json:"name"`
@@ -119,7 +123,7 @@ func readPorts(ctx context.Context, c *conn) ([]*port, error) {
 		p := &port{
 			id: r[0].(int64), schema: r[1].(string), name: r[2].(string), folder: r[3].(string), state: r[4].(bool),
 			tail: r[7].(int64), used: r[8].(bool), sealed: r[9].(int64), mark: newWatermark(r[10], r[11]),
-			rolled: record.Seq(r[12].(uint64)), sealing: record.Seq(r[13].(uint64)),
+			rolled: record.Seq(r[12].(uint64)), sealing: record.Seq(r[13].(uint64)), views: []string{r[2].(string)},
 		}
 		if err := errors.Join(json.Unmarshal([]byte(r[5].(string)), &p.key), json.Unmarshal([]byte(r[6].(string)), &p.columns)); err != nil {
 			return nil, damage(err)

@@ -127,17 +127,25 @@ func (db *DB) watermarks(ctx context.Context, r *reader, refs []TableRef) (map[s
 	if db.dir == "" {
 		return marks, nil
 	}
-	rows, err := r.keptRows(ctx, "SELECT p.schema, p.name, w.seq, w.time FROM "+portTable+" p JOIN "+positionTable+" w ON w.port = p.id")
+	rows, err := r.keptRows(ctx, "SELECT p.schema, p.name, w.seq, w.time, p.id FROM "+portTable+" p JOIN "+positionTable+" w ON w.port = p.id")
 	if err != nil {
 		return nil, err
 	}
-	ports := make([]TableRef, len(rows))
+	var tables []TableRef
+	var ports []int // whose name it is
 	for i, row := range rows {
-		ports[i] = TableRef{Schema: row[0].(string), Name: row[1].(string)}
+		names := r.views[row[4].(int64)]
+		if names == nil {
+			names = []string{row[1].(string)}
+		}
+		for _, name := range names {
+			tables, ports = append(tables, TableRef{Schema: row[0].(string), Name: name}), append(ports, i)
+		}
 	}
-	for i, row := range rows {
-		if reads(refs, ports, i, r.path) {
-			marks[ports[i].String()] = newWatermark(row[2], row[3])
+	for i, port := range ports {
+		if reads(refs, tables, i, r.path) {
+			first := slices.Index(ports, port)
+			marks[tables[first].String()] = newWatermark(rows[port][2], rows[port][3])
 		}
 	}
 	return marks, nil

@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/record"
 )
 
 func TestTablesIn(t *testing.T) {
@@ -165,4 +166,63 @@ func TestBatchThatDoesNotMatchIsRefusedWhole(t *testing.T) {
 	if seq, err := table.Position(t.Context()); seq != 0 || err != nil {
 		t.Fatalf("Position = %d, %v", seq, err)
 	}
+}
+
+// A bare name goes over to the newest major, after a roll and a restart too, whichever of
+// the tables is opened first.
+func TestViewsOfMajors(t *testing.T) {
+	dir := t.TempDir()
+	first, second := eventSpec(), eventSpec()
+	second.Name, second.Folder = "trips_v2", "trips-v2"
+	first.Views = []string{"trips", "trips_v1"}
+	db := openDB(t, dir)
+	commit(t, openTable(t, db, first), 1, row{1, "a", 1, false})
+	if got := strings.Join(lines(t, db, "SELECT n FROM trips UNION ALL SELECT n FROM trips.trips_v1"), " "); got != "1 1" {
+		t.Errorf("one major: %s", got)
+	}
+	first.Views, second.Views = []string{"trips_v1"}, []string{"trips_v2", "trips"}
+	check := func(db *DB, table1 *Table) {
+		t.Helper()
+		if got := strings.Join(lines(t, db, "SELECT n FROM trips UNION ALL SELECT n FROM trips.trips_v1 UNION ALL SELECT n FROM trips.trips_v2"), " "); got != "2 1 2" {
+			t.Errorf("two majors: %s", got)
+		}
+		for sql, want := range map[string]string{
+			"FROM trips": "map[trips.trips_v2:2]", "FROM trips.trips_v1": "map[trips.trips_v1:1]", "FROM trips_v2, trips": "map[trips.trips_v2:2]",
+		} {
+			rows, err := db.Query(t.Context(), Query{SQL: "SELECT 1 " + sql})
+			if err != nil {
+				t.Fatal(err)
+			}
+			marks := map[string]record.Seq{}
+			for name, w := range rows.Watermarks() {
+				marks[name] = w.Seq
+			}
+			if got := fmt.Sprint(marks); got != want {
+				t.Errorf("%s: %s, want %s", sql, got, want)
+			}
+			if err := rows.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		if s, err := table1.Stats(t.Context()); err != nil || s.Rows != 1 {
+			t.Errorf("%+v, %v", s, err)
+		}
+	}
+	table2 := openTable(t, db, second)
+	commit(t, table2, 2, row{2, "b", 2, false})
+	table1 := openTable(t, db, first)
+	check(db, table1)
+	for _, table := range []*Table{table2, table1} {
+		if err := table.Roll(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(db, table1)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db = openDB(t, dir)
+	table1 = openTable(t, db, first)
+	openTable(t, db, second)
+	check(db, table1)
 }

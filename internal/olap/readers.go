@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -22,7 +23,8 @@ type readers struct {
 	running map[*reader]uint64 // the epoch that each started in
 	epoch   uint64
 	trash   []retired
-	path    []string // schemas in which a lone table name is looked up
+	path    []string           // schemas in which a lone table name is looked up
+	views   map[int64][]string // the SQL names of each port
 	closed  bool
 }
 
@@ -31,7 +33,8 @@ const maxIdle = 8
 
 type reader struct {
 	*conn
-	path []string // the search path it was given
+	path  []string // the search path it was given
+	views map[int64][]string
 }
 
 type retired struct {
@@ -63,6 +66,7 @@ func (p *readers) acquire(ctx context.Context) (*reader, error) {
 		}
 		r = &reader{conn: c}
 	}
+	r.views = p.views
 	p.running[r] = p.epoch
 	p.mu.Unlock()
 	if !slices.Equal(r.path, path) {
@@ -95,6 +99,17 @@ func (p *readers) addPath(schema string) {
 	if !slices.Contains(p.path, schema) {
 		p.path = append(slices.Clone(p.path), schema)
 	}
+}
+
+// name makes a port known by those SQL names.
+func (p *readers) name(id int64, views []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.views = maps.Clone(p.views)
+	if p.views == nil {
+		p.views = map[int64][]string{}
+	}
+	p.views[id] = views
 }
 
 func (p *readers) searchPath() []string {

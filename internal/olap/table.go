@@ -19,7 +19,8 @@ import (
 // TableSpec describes a table.
 type TableSpec struct {
 	Schema      string        // SQL schema, the product's name
-	Name        string        // SQL name, the port's
+	Name        string        // the table's own name, for ever
+	Views       []string      // its SQL names, the first in watermarks; only Name when empty
 	Folder      string        // where its segments are, within the database's folder
 	Columns     *arrow.Schema // the contract's columns
 	Key         []string      // key columns; empty for an event port without a key
@@ -67,6 +68,10 @@ func (db *DB) Table(ctx context.Context, spec TableSpec) (*Table, error) {
 	if err != nil {
 		return nil, blamed(fmt.Errorf("table %s.%s: %w", spec.Schema, spec.Name, err))
 	}
+	p = p.clone()
+	if p.views = spec.Views; len(p.views) == 0 {
+		p.views = []string{spec.Name}
+	}
 	t := &Table{db: db, spec: spec, id: p.id}
 	for _, f := range spec.Columns.Fields() {
 		t.order = append(t.order, f.Name)
@@ -80,6 +85,8 @@ func (db *DB) Table(ctx context.Context, spec TableSpec) (*Table, error) {
 	if err != nil {
 		return nil, blamed(fmt.Errorf("table %s.%s: make the view: %w", spec.Schema, spec.Name, err))
 	}
+	db.ports[p.id] = p
+	db.pool.name(p.id, p.views)
 	db.pool.addPath(spec.Schema)
 	return t, nil
 }
@@ -260,7 +267,7 @@ func (t *Table) Stats(ctx context.Context) (TableStats, error) {
 			return err
 		}
 		s.Segments, s.Bytes = int(rows[0][0].(int64)), rows[0][1].(int64)
-		if rows, err = r.rowsOf(ctx, "SELECT count(*) FROM "+ident(t.spec.Schema)+"."+ident(t.spec.Name)); err != nil {
+		if rows, err = r.rowsOf(ctx, "SELECT count(*) FROM "+t.snapshot().view()); err != nil {
 			return err
 		}
 		s.Rows = rows[0][0].(int64)

@@ -168,7 +168,7 @@ func (s *logicSession) diff(ctx context.Context, d DiffSpec) (*Diff, error) {
 	if err := s.refuseTwice(ctx, output.key); err != nil {
 		return nil, err
 	}
-	view := ident(output.schema) + "." + ident(output.name)
+	view := output.view()
 	var err error
 	out.Deleted, err = s.vanished(ctx, view, output)
 	if err != nil {

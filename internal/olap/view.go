@@ -14,10 +14,17 @@ const (
 	goneColumn = "_deleted"
 )
 
-// replaceView makes the port's view anew, within the transaction of w. order is the
-// contract's columns in the contract's order.
+// replaceView makes the port's views anew, within the transaction of w. order is the
+// contract's columns in the contract's order. A name that was another port's is this
+// one's from then on.
 func replaceView(ctx context.Context, w *conn, dir string, p *port, order []string) error {
-	return w.exec(ctx, "CREATE OR REPLACE VIEW "+ident(p.schema)+"."+ident(p.name)+" AS "+p.union(dir, order, false))
+	rows := p.union(dir, order, false)
+	for _, name := range p.views {
+		if err := w.exec(ctx, "CREATE OR REPLACE VIEW "+ident(p.schema)+"."+ident(name)+" AS "+rows); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // union is a SELECT of the port's live rows: the columns of order, and with hidden

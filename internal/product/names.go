@@ -164,8 +164,22 @@ const MirrorRequests = mirrorRoot + ".>"
 // ServiceSubject is the subject of one of the product's services, such as "get".
 func ServiceSubject(product, endpoint string) string { return "mesh." + product + "." + endpoint }
 
-// Table is the port's name in SQL: the port, with _v and its major from 2 on, dashes
-// kept; SQL writes it quoted where it has one.
+// Tables are the port's names in SQL within the schema of its product, dashes kept; SQL
+// writes a name quoted where it has one. Every major has the port's name with _v and its
+// number, and the newest that its product offers the bare name too.
+func (id PortID) Tables(newest bool) []string {
+	versioned := fmt.Sprintf("%s_v%d", id.Port, id.Major)
+	switch {
+	case !newest:
+		return []string{versioned}
+	case id.Major > 1:
+		return []string{versioned, id.Port}
+	}
+	return []string{id.Port, versioned}
+}
+
+// Table is what the port's table is called where it is kept: the port, with _v and its
+// major from 2 on. In SQL it has the names of Tables.
 func (id PortID) Table() string {
 	if id.Major > 1 {
 		return fmt.Sprintf("%s_v%d", id.Port, id.Major)
