@@ -51,7 +51,7 @@ namespace, which "meshctl hub generate" makes, or the one that --hub names.
 With -o FOLDER there is one file an object, and a kustomization.yaml. Files that
 meshctl did not generate are never written over.`
 
-const generateExample = `  meshctl generate --image registry.example.org/meshctl:0.3.0 | kubectl apply -f -
+const generateExample = `  meshctl generate --image example.org/meshctl:0.3.0 | kubectl apply -f -
   meshctl generate flights airports -n aviation -o deploy`
 
 func newGenerate(g *globals) *cobra.Command {
