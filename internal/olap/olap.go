@@ -28,7 +28,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-
 )
 
 // Options bound what a database takes. Zero fields do not bound.
@@ -98,7 +97,16 @@ func OpenMemory(ctx context.Context, o Options) (*DB, error) {
 }
 
 func open(ctx context.Context, dir, path string, o Options) (*DB, error) {
-	e, err := openEngine(path, settings(o))
+	var e *engine
+	var err error
+	start := func() { e, err = openEngine(path, settings(o)) }
+	if dir == "" {
+		start()
+	} else {
+		// What runs in parallel gives way to commits and gets; who asks for an answer
+		// works on it too, at the priority of the rest.
+		gently(start)
+	}
 	if err != nil {
 		return nil, err
 	}

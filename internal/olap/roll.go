@@ -120,7 +120,10 @@ func (t *Table) copyTo(ctx context.Context, path, sql string) (int64, error) {
 		return 0, err
 	}
 	defer t.db.pool.release(r)
-	rows, err := r.rowsOf(ctx, "COPY ("+sql+") TO "+literal(path)+" (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)")
+	var rows [][]any
+	gently(func() {
+		rows, err = r.rowsOf(ctx, "COPY ("+sql+") TO "+literal(path)+" (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)")
+	})
 	if err != nil {
 		return 0, err
 	}
