@@ -7,6 +7,7 @@
 package app
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -64,17 +65,23 @@ func claimData(dir, kind, name string) (*dataDir, error) {
 		return nil, fault.New(fault.Conflict, "stop the other process, or choose another folder with --data",
 			"the data folder %s is in use by another meshctl", dir)
 	}
-	data, err := json.Marshal(marker{Kind: kind, Name: name, Format: dataFormat})
-	if err != nil {
-		return nil, err
-	}
-	path := filepath.Join(dir, markerFile)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		if err := durable.Write(path, data); err != nil {
-			return nil, errors.Join(fmt.Errorf("mark data folder: %w", err), lock.Unlock())
-		}
+	if err := markData(filepath.Join(dir, markerFile), marker{Kind: kind, Name: name, Format: dataFormat}); err != nil {
+		return nil, errors.Join(fmt.Errorf("mark data folder: %w", err), lock.Unlock())
 	}
 	return &dataDir{path: dir, lock: lock}, nil
+}
+
+// markData writes the marker, unless it says just that.
+func markData(path string, m marker) error {
+	data, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	had, err := os.ReadFile(path)
+	if err == nil && bytes.Equal(had, data) || err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return durable.Write(path, data)
 }
 
 // checkForeign refuses a folder that is not ours to write in.
@@ -99,7 +106,8 @@ func checkForeign(dir, kind, name string) error {
 	}
 	var m marker
 	if err := json.Unmarshal(data, &m); err != nil {
-		return fmt.Errorf("read %s: %w", filepath.Join(dir, markerFile), err)
+		return fault.New(fault.Conflict, fmt.Sprintf(`if it is the data of this %s, write {"kind":%q,"name":%q} into that file`, kind, kind, name),
+			"read %s: %w", filepath.Join(dir, markerFile), err)
 	}
 	switch {
 	case m.Format > dataFormat:

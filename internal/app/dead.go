@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -126,65 +125,4 @@ func deadLetters(ctx context.Context, nc *mesh.Conn, domain string, id product.P
 			return letters, nil
 		}
 	}
-}
-
-// RebuildRequest names the stores to make again from the log; all ports when Port is "".
-type RebuildRequest struct {
-	Port  string `json:"port,omitempty"`
-	KV    bool   `json:"kv,omitempty"`
-	Table bool   `json:"table,omitempty"`
-	// LoseExpired allows it though the log no longer holds its oldest records.
-	LoseExpired bool `json:"loseExpired,omitempty"`
-}
-
-// RebuildAnswer says which stores were dropped; they fill again in the background.
-type RebuildAnswer struct {
-	Ports   []string `json:"ports"`
-	Records uint64   `json:"records"` // in their logs
-}
-
-// Rebuild drops stores and makes them again from the log, and returns when they hold
-// the log as it was when it began. Meanwhile reads see them fill.
-func (p *Product) Rebuild(ctx context.Context, q RebuildRequest) (RebuildAnswer, error) {
-	a := RebuildAnswer{Ports: []string{}}
-	ports := p.sortedPorts()
-	if q.Port != "" {
-		pt, err := p.port(q.Port)
-		if err != nil {
-			return a, err
-		}
-		ports = []*port{pt}
-	}
-	for _, pt := range ports {
-		state, err := mesh.State(ctx, p.leaf.Conn(), "", pt.id.Stream())
-		if err != nil {
-			return a, err
-		}
-		if state.First > 1 && !pt.out.Retention.Compact && !q.LoseExpired {
-			return a, fault.New(fault.Conflict, "pass --dangerous-lose-expired to rebuild without them",
-				"rebuild %s: its log begins at record %d, so the older records that the stores hold would be lost", pt.id, state.First)
-		}
-		if err := p.rebuildPort(ctx, pt, q); err != nil {
-			return a, fmt.Errorf("rebuild %s: %w", pt.id, err)
-		}
-		if err := pt.progress.AwaitVisible(ctx, state.Last); err != nil {
-			return a, err
-		}
-		a.Ports = append(a.Ports, pt.id.String())
-		a.Records += state.Msgs
-	}
-	return a, nil
-}
-
-func (p *Product) rebuildPort(ctx context.Context, pt *port, q RebuildRequest) error {
-	return pt.pausing(func() error {
-		var errs []error
-		if pt.kv != nil && q.KV {
-			errs = append(errs, pt.kv.Drop(ctx))
-		}
-		if q.Table {
-			errs = append(errs, pt.table.Drop(ctx))
-		}
-		return errors.Join(errs...)
-	})
 }

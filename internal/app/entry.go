@@ -16,6 +16,7 @@ func (p *Product) Entry(ctx context.Context) (catalog.Entry, error) {
 	e := catalog.Entry{
 		Product: *p.descriptor(), HTTP: p.HTTPURL(), Meshctl: p.o.Version,
 		Started: p.started, Seen: time.Now().UTC(), Ports: []catalog.Port{},
+		SetAside: p.asides(),
 	}
 	e.Inputs = p.inputEntries(&e.Product)
 	for _, pt := range p.sortedPorts() {

@@ -29,8 +29,9 @@ type HubOptions struct {
 // Hub is a running hub.
 type Hub struct {
 	*mesh.Hub
-	data *dataDir
-	note announcement
+	data  *dataDir
+	note  announcement
+	alive *group
 }
 
 // StartHub starts a hub on a data folder and announces it to this user's other
@@ -63,10 +64,13 @@ func startHub(ctx context.Context, o HubOptions, kind string) (*Hub, error) {
 	if err != nil {
 		return nil, errors.Join(err, h.Hub.Close(ctx), data.release())
 	}
+	h.alive = newGroup(context.WithoutCancel(ctx))
+	h.alive.run(func(ctx context.Context) { h.keepAlive(ctx, o.Logger) })
 	return h, nil
 }
 
 // Close stops the hub.
 func (h *Hub) Close(ctx context.Context) error {
+	h.alive.stop()
 	return errors.Join(h.note.withdraw(), h.Hub.Close(ctx), h.data.release())
 }

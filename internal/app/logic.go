@@ -10,6 +10,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/mesh"
 	"github.com/meshctl/meshctl/internal/olap"
 	"github.com/meshctl/meshctl/internal/pipeline"
 	"github.com/meshctl/meshctl/internal/product"
@@ -122,6 +123,9 @@ func (p *Product) driveBatch(desc *product.Product, pt *port) (func(context.Cont
 			if in.spec.Name != sql.Over {
 				continue
 			}
+			if err := p.awaitLookups(ctx, inputs); err != nil {
+				return err
+			}
 			logic := batchLogic(pt, emitter, &pipeline.SQLBatch{
 				Input: in.contract,
 				Query: func(ctx context.Context, batch arrow.RecordBatch) (pipeline.Rows, error) {
@@ -133,6 +137,24 @@ func (p *Product) driveBatch(desc *product.Product, pt *port) (func(context.Cont
 		}
 		return fmt.Errorf("input %s is not declared", sql.Over)
 	}, nil
+}
+
+// awaitLookups returns when the tables of inputs hold what their streams held. Tables that
+// are made again would let a batch find less than it would have before.
+func (p *Product) awaitLookups(ctx context.Context, inputs []*input) error {
+	for _, in := range inputs {
+		if in.table == nil {
+			continue
+		}
+		state, err := mesh.State(ctx, p.leaf.Conn(), "", in.stream)
+		if err != nil {
+			return fmt.Errorf("input %s: %w", in.spec.Name, err)
+		}
+		if err := in.progress.AwaitVisible(ctx, state.Last); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p *Product) driveTable(desc *product.Product, pt *port) (func(context.Context) error, error) {

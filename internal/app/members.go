@@ -19,7 +19,8 @@ import (
 // member is one product of a mesh and the folder it came from.
 type member struct {
 	dir     string
-	product *Product
+	product *Product  // nil until it runs, and while it is started again
+	keeping *group    // starts it again when it cannot go on
 	applied time.Time // modification time of what runs
 	refused time.Time // of what was refused, so that it is refused once
 }
@@ -40,7 +41,7 @@ func (m *Mesh) start(ctx context.Context, dir string) (*Product, error) {
 	m.mu.Unlock()
 	p, err := StartProduct(ctx, ProductOptions{
 		Dir: dir, Data: m.hub.data.sub("products", name), HubLeaf: m.hub.LeafURL(), HTTP: "127.0.0.1:0",
-		Version: m.o.Version, Env: m.o.Env, Logger: m.o.Logger,
+		Version: m.o.Version, Env: m.o.Env, Logger: m.o.Logger, LoseExpired: m.o.LoseExpired,
 	})
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -48,8 +49,28 @@ func (m *Mesh) start(ctx context.Context, dir string) (*Product, error) {
 		delete(m.products, name)
 		return nil, fmt.Errorf("start product %s: %w", name, err)
 	}
-	mem.product = p
+	mem.product, mem.keeping = p, newGroup(m.watch.ctx)
+	mem.keeping.run(func(ctx context.Context) { m.keep(ctx, mem, p) })
 	return p, nil
+}
+
+// keep starts a member again when it cannot go on; the others are not touched.
+func (m *Mesh) keep(ctx context.Context, mem *member, p *Product) {
+	clash := keep(ctx, p, func(p *Product) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		mem.product = p
+	})
+	if clash != nil {
+		m.o.Logger.Error("another process runs a product of this mesh", "error", clash, "hint", fault.HintOf(clash))
+	}
+}
+
+// running is a member's product, nil while it is started again.
+func (m *Mesh) running(mem *member) *Product {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return mem.product
 }
 
 // awaitRegistered returns when others can find the product.
@@ -80,15 +101,18 @@ func (m *Mesh) add(ctx context.Context, q addRequest) (AddAnswer, error) {
 	}
 	a := AddAnswer{Name: desc.Metadata.Name, Changes: []product.Change{}}
 	m.mu.Lock()
-	mem := m.products[a.Name]
+	var old *Product
+	if mem := m.products[a.Name]; mem != nil && mem.dir == q.Dir {
+		old = mem.product
+	}
 	m.mu.Unlock()
-	if mem != nil && mem.dir == q.Dir && mem.product != nil {
-		changes, err := mem.product.Apply(ctx, desc)
+	if old != nil {
+		changes, err := old.Apply(ctx, desc)
 		a.Changes = append(a.Changes, changes...)
 		if err != nil {
 			return a, err
 		}
-		return a, mem.product.putEntry(ctx)
+		return a, old.putEntry(ctx)
 	}
 	p, err := m.start(ctx, q.Dir)
 	if err != nil {
@@ -113,14 +137,17 @@ type RemoveAnswer struct {
 func (m *Mesh) remove(ctx context.Context, q removeRequest) (RemoveAnswer, error) {
 	m.mu.Lock()
 	mem := m.products[q.Name]
-	if mem == nil || mem.product == nil {
+	if mem == nil || mem.keeping == nil {
 		m.mu.Unlock()
 		return RemoveAnswer{}, fault.New(fault.NotFound, "run meshctl catalog ls", "product %s is not in this mesh", q.Name)
 	}
 	delete(m.products, q.Name)
 	m.mu.Unlock()
-	if err := mem.product.Close(ctx); err != nil {
-		return RemoveAnswer{}, err
+	mem.keeping.stop()
+	if p := m.running(mem); p != nil {
+		if err := p.Close(ctx); err != nil {
+			return RemoveAnswer{}, err
+		}
 	}
 	bucket, err := mesh.Catalog(ctx, m.hub.Conn(), "")
 	if err != nil {
@@ -141,6 +168,7 @@ func (m *Mesh) rememberDirs() error {
 		dirs = append(dirs, mem.dir)
 	}
 	m.mu.Unlock()
+	m.size(len(dirs))
 	slices.Sort(dirs)
 	data, err := json.Marshal(dirs)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -22,6 +23,10 @@ type MeshOptions struct {
 	Version string
 	Env     []string
 	Logger  *slog.Logger
+	// LoseExpired is as in ProductOptions, for every product.
+	LoseExpired bool
+	// Size is told how many products the mesh has, before they start and when that changes.
+	Size func(products int)
 }
 
 // Mesh is a hub and products in one process.
@@ -60,6 +65,7 @@ func StartMesh(ctx context.Context, o MeshOptions) (_ *Mesh, err error) {
 	if _, err := product.ReadSet(dirs, m.keeps); err != nil {
 		return nil, err
 	}
+	m.size(len(dirs))
 	g, gctx := errgroup.WithContext(ctx)
 	for _, dir := range dirs {
 		g.Go(func() error {
@@ -98,6 +104,12 @@ func (m *Mesh) keeps(id product.PortID) bool {
 // product can bear it.
 const controlService = "up_"
 
+func (m *Mesh) size(products int) {
+	if m.o.Size != nil {
+		m.o.Size(products)
+	}
+}
+
 // Hub is the mesh's hub.
 func (m *Mesh) Hub() *Hub { return m.hub }
 
@@ -118,6 +130,14 @@ func (m *Mesh) Products() []*Product {
 // Close drains the products side by side, then stops the hub.
 func (m *Mesh) Close(ctx context.Context) error {
 	m.watch.stop()
+	m.mu.Lock()
+	members := slices.Collect(maps.Values(m.products))
+	m.mu.Unlock()
+	for _, mem := range members {
+		if mem.keeping != nil {
+			mem.keeping.stop()
+		}
+	}
 	var errs []error
 	if m.service != nil {
 		errs = append(errs, m.service.Close(ctx))

@@ -29,6 +29,8 @@ type ProductOptions struct {
 	Version string // of this meshctl, for the catalog
 	Env     []string
 	Logger  *slog.Logger
+	// LoseExpired lets a damaged store be made again from a log that has dropped records.
+	LoseExpired bool
 	// MaintainEvery is how often a table is asked whether a roll or compaction is due; 5 s when 0.
 	MaintainEvery time.Duration
 }
@@ -41,12 +43,14 @@ type Product struct {
 	leaf       *mesh.Leaf
 	kv         *kv.DB
 	tables     *olap.DB
+	memory     int64 // what the descriptor gave it at the start
 	service    *mesh.Service
 	http       *serve.Server
 	steps      *group
 	started    time.Time
 	registered chan struct{} // closed once the catalog has the product
 	applied    chan struct{} // has one when the catalog should be told at once
+	failed     chan error    // has one when the product cannot go on
 	closing    sync.Once
 
 	mu    sync.RWMutex // guards below
@@ -72,7 +76,7 @@ func StartProduct(ctx context.Context, o ProductOptions) (_ *Product, err error)
 		o: o, log: o.Logger.With("product", desc.Metadata.Name), started: time.Now().UTC(),
 		ports: map[string]*port{}, inputs: map[string]*input{},
 		mirrors: map[string]*mirror{}, registered: make(chan struct{}),
-		applied: make(chan struct{}, 1),
+		applied: make(chan struct{}, 1), failed: make(chan error, 1),
 	}
 	if p.data, err = claimData(o.Data, productData, desc.Metadata.Name); err != nil {
 		return nil, err
@@ -89,13 +93,14 @@ func StartProduct(ctx context.Context, o ProductOptions) (_ *Product, err error)
 	if err := mesh.EnsureStream(ctx, p.leaf.Conn(), deadSpec(desc)); err != nil {
 		return nil, err
 	}
-	if _, err := p.Apply(ctx, desc); err != nil {
+	if err := p.applyMending(ctx, desc); err != nil {
 		return nil, err
 	}
 	if err := p.startServing(ctx); err != nil {
 		return nil, err
 	}
 	p.steps.run(p.register)
+	p.steps.run(p.watchHealth)
 	return p, nil
 }
 
@@ -105,8 +110,7 @@ func (p *Product) openStores(ctx context.Context, desc *product.Product) (err er
 			return err
 		}
 	}
-	memory, err := desc.Spec.Resources.Memory.Bytes()
-	if err != nil {
+	if p.memory, err = desc.Spec.Resources.Memory.Bytes(); err != nil {
 		return err
 	}
 	p.leaf, err = mesh.StartLeaf(ctx, mesh.LeafOptions{
@@ -115,11 +119,10 @@ func (p *Product) openStores(ctx context.Context, desc *product.Product) (err er
 	if err != nil {
 		return err
 	}
-	if p.kv, err = kv.Open(p.data.sub("kv"), kv.Options{Logger: p.log}); err != nil {
+	if err := p.openKV(ctx); err != nil {
 		return err
 	}
-	p.tables, err = olap.Open(ctx, p.data.sub("table"), olap.Options{MemoryLimit: memory / 2, Logger: p.log})
-	return err
+	return p.openTables(ctx)
 }
 
 // Close drains: steps finish their batch, calls their answer, stores their writes. A
@@ -155,6 +158,9 @@ func (p *Product) close(ctx context.Context) error {
 
 // Conflict yields an error when another process runs the same product in the mesh.
 func (p *Product) Conflict() <-chan error { return p.leaf.Conflict() }
+
+// Failed yields an error when the product cannot go on and must be started again.
+func (p *Product) Failed() <-chan error { return p.failed }
 
 // Registered is closed once the catalog has the product.
 func (p *Product) Registered() <-chan struct{} { return p.registered }

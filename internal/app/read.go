@@ -121,7 +121,7 @@ func (p *Product) Query(ctx context.Context, r serve.QueryRequest, schema func(*
 	if r.Limit < 0 {
 		return a, fault.New(fault.Invalid, "give 0 for all rows", "the limit %d is below 0", r.Limit)
 	}
-	rows, err := p.tables.Query(ctx, olap.Query{SQL: r.SQL, Named: r.Args, MaxRows: r.Limit})
+	rows, err := p.sql().Query(ctx, olap.Query{SQL: r.SQL, Named: r.Args, MaxRows: r.Limit})
 	if err != nil {
 		return a, err
 	}

@@ -22,32 +22,32 @@ func (m *Mesh) watchDescriptors(ctx context.Context) {
 		case <-tick.C:
 		}
 		m.mu.Lock()
-		members := make([]*member, 0, len(m.products))
+		members := map[*member]*Product{}
 		for _, mem := range m.products {
 			if mem.product != nil {
-				members = append(members, mem)
+				members[mem] = mem.product
 			}
 		}
 		m.mu.Unlock()
-		for _, mem := range members {
-			m.applyEdited(ctx, mem)
+		for mem, p := range members {
+			m.applyEdited(ctx, mem, p)
 		}
 	}
 }
 
-func (m *Mesh) applyEdited(ctx context.Context, mem *member) {
+func (m *Mesh) applyEdited(ctx context.Context, mem *member, p *Product) {
 	changed := changedAt(mem.dir)
 	if changed.IsZero() || changed.Equal(mem.applied) || changed.Equal(mem.refused) {
 		return
 	}
-	log := m.o.Logger.With("product", mem.product.Name())
+	log := m.o.Logger.With("product", p.Name())
 	desc, err := product.Load(mem.dir)
 	var changes []product.Change
-	if err == nil && desc.Metadata.Name != mem.product.Name() {
+	if err == nil && desc.Metadata.Name != p.Name() {
 		err = fault.New(fault.Conflict, "run meshctl product add on it", "the descriptor now names product %s", desc.Metadata.Name)
 	}
 	if err == nil {
-		changes, err = mem.product.Apply(ctx, desc)
+		changes, err = p.Apply(ctx, desc)
 	}
 	if err != nil {
 		mem.refused = changed
@@ -55,7 +55,7 @@ func (m *Mesh) applyEdited(ctx context.Context, mem *member) {
 		return
 	}
 	mem.applied = changed
-	if err := mem.product.putEntry(ctx); err != nil { // the next heartbeat tells it
+	if err := p.putEntry(ctx); err != nil { // the next heartbeat tells it
 		log.Warn("the catalog was not told of the edited descriptor yet", "error", err)
 	}
 	log.Info("the edited descriptor was applied", "changes", len(changes))

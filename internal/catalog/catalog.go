@@ -23,7 +23,9 @@ type Entry struct {
 	Seen    time.Time       `json:"seen"`             // last heartbeat
 	Silent  bool            `json:"silent,omitempty"` // it was asked just now and did not answer
 	Ports   []Port          `json:"ports"`
-	Inputs  []Input         `json:"inputs,omitempty"` // that read other products
+	// SetAside are the folders of damaged stores, which were made again from the log.
+	SetAside []string `json:"setAside,omitempty"`
+	Inputs   []Input  `json:"inputs,omitempty"` // that read other products
 }
 
 // Input is how an input fares that reads another product's port.

@@ -146,6 +146,9 @@ func showProduct(g *globals, e *catalog.Entry, f render.Format) error {
 		}
 		fmt.Fprintf(g.Out, "reads %s from %s%s\n", in.Name, from, inputState(e, in.Name))
 	}
+	for _, kept := range e.SetAside {
+		fmt.Fprintf(g.Out, "a damaged store was made again; the old one is kept in %s\n", kept)
+	}
 	for _, p := range e.Ports {
 		fmt.Fprintf(g.Out, "\nport %s (%s): %s, ", p.Address, p.Output.Type, count(int(p.Records), "record"))
 		if !p.LastTime.IsZero() {

@@ -29,6 +29,7 @@ type upOpts struct {
 	Dirs           []string
 	Data           string
 	Port, LeafPort int
+	LoseExpired    bool
 }
 
 const upLong = `Run a hub and products in one process, on this machine's loopback only. Each product is
@@ -55,7 +56,13 @@ func newUp(g *globals) *cobra.Command {
 	cmd.Flags().StringVar(&o.Data, "data", ".meshctl", "keep all data in this `folder`")
 	cmd.Flags().IntVar(&o.Port, "port", defaultClientPort, "port for clients; -1 for any free one")
 	cmd.Flags().IntVar(&o.LeafPort, "leaf-port", defaultLeafPort, "port for leaves; -1 for any free one")
+	bindLoseExpired(cmd, &o.LoseExpired)
 	return cmd
+}
+
+// bindLoseExpired binds the flag of commands that start products.
+func bindLoseExpired(cmd *cobra.Command, lose *bool) {
+	cmd.Flags().BoolVar(lose, "dangerous-lose-expired", false, "make a damaged store again though the log's retention has dropped records of it")
 }
 
 func runUp(ctx context.Context, g *globals, o upOpts) error {
@@ -70,13 +77,13 @@ func runUp(ctx context.Context, g *globals, o upOpts) error {
 		dirs[i] = g.Abs(dir)
 	}
 	log := g.logger()
-	app.TuneMemory(g.Env, len(dirs))
 	m, err := app.StartMesh(ctx, app.MeshOptions{
 		Hub: app.HubOptions{
 			Data: g.Abs(o.Data), Host: "127.0.0.1", ClientPort: o.Port, LeafPort: o.LeafPort,
 			StateDir: g.StateDir(), Logger: log,
 		},
-		Dirs: dirs, Version: binary.Running().Version, Env: g.Environ(), Logger: log,
+		Dirs: dirs, Version: binary.Running().Version, Env: g.Environ(), Logger: log, LoseExpired: o.LoseExpired,
+		Size: func(products int) { app.TuneMemory(g.Env, products) },
 	})
 	if err != nil {
 		return err
@@ -170,6 +177,7 @@ func runHub(ctx context.Context, g *globals, o hubOpts) error {
 
 type runOpts struct {
 	Dir, Data, Hub, HTTP, HTTPURL string
+	LoseExpired                   bool
 }
 
 const runLong = `Run one product as a process of its own, as a pod does. It works and answers whether or
@@ -191,6 +199,7 @@ func newRun(g *globals) *cobra.Command {
 	cmd.Flags().StringVar(&o.Hub, "hub", fmt.Sprintf("nats-leaf://127.0.0.1:%d", defaultLeafPort), "join the hub at this `URL`")
 	cmd.Flags().StringVar(&o.HTTP, "http", "127.0.0.1:0", "answer HTTP on this `address`; empty for none")
 	cmd.Flags().StringVar(&o.HTTPURL, "http-url", "", "tell the catalog this `URL` instead of that address")
+	bindLoseExpired(cmd, &o.LoseExpired)
 	return cmd
 }
 
@@ -200,20 +209,21 @@ func runRun(ctx context.Context, g *globals, o runOpts) error {
 		o.Data = dir + "/.meshctl"
 	}
 	app.TuneMemory(g.Env, 1)
-	p, err := app.StartProduct(ctx, app.ProductOptions{
+	k, err := app.KeepProduct(ctx, app.ProductOptions{
 		Dir: dir, Data: g.Abs(o.Data), HubLeaf: o.Hub, HTTP: o.HTTP, HTTPURL: o.HTTPURL,
-		Version: binary.Running().Version, Env: g.Environ(), Logger: g.logger(),
+		Version: binary.Running().Version, Env: g.Environ(), Logger: g.logger(), LoseExpired: o.LoseExpired,
 	})
 	if err != nil {
 		return err
 	}
+	p := k.Product()
 	fmt.Fprintf(g.Out, "product %s ready %s\n", p.Name(), p.HTTPURL())
 	var clash error
 	select {
 	case <-ctx.Done():
-	case clash = <-p.Conflict():
+	case clash = <-k.Ended():
 	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainLimit)
 	defer cancel()
-	return errors.Join(clash, p.Close(drain))
+	return errors.Join(clash, k.Close(drain))
 }

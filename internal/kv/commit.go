@@ -38,6 +38,9 @@ func (s *Store) Commit(ctx context.Context, b record.Batch, upTo record.Seq) err
 	if n := len(b.Records); n > 0 && b.Records[n-1].Seq > upTo {
 		return fault.New(fault.Invalid, "", "commit %s up to %d: the batch goes on to %d", s.port, upTo, b.Records[n-1].Seq)
 	}
+	if err := s.db.roomFor(reserve); err != nil {
+		return fmt.Errorf("commit %s up to %d: %w", s.port, upTo, err)
+	}
 	p := s.newPart()
 	defer func() { p.txn.Discard() }()
 	for _, r := range b.Records {

@@ -108,6 +108,9 @@ func (db *DB) Close() error {
 	db.cancel()
 	db.using.Wait()
 	db.reclaim.Wait()
+	if err := db.roomFor(closing); err != nil { // the log of the memtable has it all
+		return fmt.Errorf("close key-value store without tidying up: %w", err)
+	}
 	if err := db.badger.Close(); err != nil {
 		return fmt.Errorf("close key-value store: %w", err)
 	}

@@ -90,12 +90,3 @@ func (l *Leaf) Close(ctx context.Context) error {
 	l.done.Wait()
 	return l.close(ctx)
 }
-
-// Err says why the leaf's log does not work; nil when it does. The server turns
-// JetStream off when its disk is full, and only a restart turns it on again.
-func (l *Leaf) Err() error {
-	if l.srv.JetStreamEnabled() {
-		return nil
-	}
-	return fault.New(fault.Unavailable, "free disk space and start the product again", "the log has stopped: its disk is full or broken")
-}

@@ -24,6 +24,10 @@ type node struct {
 	nc  *nats.Conn
 }
 
+// maxMemory is for streams in memory, which there are none of: without a limit the server
+// claims three quarters of the machine's.
+const maxMemory = 1 << 30
+
 func baseOptions(dir, domain string) *server.Options {
 	return &server.Options{
 		// Two leaves of one name would throw each other out of the hub, over and over.
@@ -31,7 +35,7 @@ func baseOptions(dir, domain string) *server.Options {
 		JetStream:          true,
 		JetStreamDomain:    domain,
 		StoreDir:           dir,
-		JetStreamMaxMemory: 1 << 30, // streams are files; without it the server claims three quarters of memory
+		JetStreamMaxMemory: maxMemory,
 		MaxPayload:         maxPayload,
 		NoSigs:             true,
 		// A link that carries nothing any more is noticed in about six seconds, not in four minutes.

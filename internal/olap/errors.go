@@ -18,6 +18,15 @@ type duckError struct {
 	hint    string // what DuckDB suggests, if anything
 }
 
+// ErrStopped is in the chain of what DuckDB says after it could not write its files: it
+// takes nothing any more until the tables are opened again.
+var ErrStopped = errors.New("tables have stopped")
+
+// Is says whether the error is ErrStopped.
+func (e *duckError) Is(target error) bool {
+	return target == ErrStopped && strings.Contains(e.message, "database has been invalidated")
+}
+
 func (e *duckError) Error() string {
 	if e.class == "" {
 		return e.message
