@@ -29,8 +29,8 @@ const buildLong = `Build an OCI image, without Docker: meshctl and a product's f
 runs. Without DIR it is meshctl alone, for a hub and for products whose files come from
 a ConfigMap.
 
-The image goes to a tar that docker, podman and containerd load, to an OCI layout, to a
-registry, or to several of them. What is printed is its name with its digest; the same
+The image goes to a tar that docker and containerd load, to an OCI layout, to a registry,
+or to several of them. What is printed is its name with its digest; the same
 input has the same digest on any machine. Files bear the time of SOURCE_DATE_EPOCH, or
 1970.
 
