@@ -70,7 +70,7 @@ func (pt *port) again(m mesh.Message) (againMessage, error) {
 	case logic == nil:
 	case pt.drive == nil:
 		return againMessage{}, fault.New(fault.Invalid, "purge the letter",
-			"dead letter %d is of port %s, which the logic writes no more", m.Seq, pt.id)
+			"it is of port %s, which the logic writes no more", pt.id)
 	case strings.Count(origin, ":") == 2 && stream == "logic" && drives(logic, ""):
 		return pt.backToLogic("", session, m)
 	default:
@@ -86,10 +86,10 @@ func (pt *port) again(m mesh.Message) (againMessage, error) {
 	}
 	if logic != nil && logic.SQL != nil && logic.SQL.Mode == product.ModeTable {
 		return againMessage{}, fault.New(fault.Invalid, "correct the statement or the contract, then purge the letter",
-			"dead letter %d is a row of SQL in table mode, which makes it again by itself as soon as it fits", m.Seq)
+			"it is a row of SQL in table mode, which makes it again by itself as soon as it fits")
 	}
 	return againMessage{}, fault.New(fault.Invalid, "correct the record at its source, or the logic, and purge the letter",
-		"dead letter %d came from %s, which is not an input that drives the logic", m.Seq, stream)
+		"it came from %s, which is not an input that drives the logic", stream)
 }
 
 // drives says whether records that come in at an input drive the logic one by one; for

@@ -97,3 +97,23 @@ func TestPromise6LettersOfLogicAreReplayed(t *testing.T) {
 	w.eventually(t, "SELECT id, customer FROM big ORDER BY ALL", "1|7", "2|0", "3|3")
 	w.letters(t, "big", 0)
 }
+
+// A letter that has nowhere to go back to waits on, and does not hold up the others.
+func TestLetterWithoutAnInputIsKept(t *testing.T) {
+	dir := folder(t, bigYAML)
+	w := startWorld(t, t.TempDir(), folder(t, ordersYAML), dir)
+	w.publish(t, "orders", `{"id":"1","customer":"one"}`)
+	letter := w.letters(t, "big", 1)[0]
+	desc := loaded(t, dir)
+	desc.Spec.Inputs[0].Port = "elsewhere.orders"
+	if _, err := w.mesh.Products()[0].Apply(t.Context(), desc); err != nil {
+		t.Fatal(err)
+	}
+	a, err := w.client.ReplayDead(t.Context(), "big", DeadRequest{All: true})
+	if err != nil || a.Count != 0 || len(a.Kept) != 1 || a.Kept[0].Seq != letter.Seq || !strings.Contains(a.Kept[0].Reason, "from-orders_orders-v1") {
+		t.Fatalf("replay = %+v, %v", a, err)
+	}
+	if a, err = w.client.PurgeDead(t.Context(), "big", DeadRequest{All: true}); err != nil || a.Count != 1 {
+		t.Fatalf("purge = %+v, %v", a, err)
+	}
+}

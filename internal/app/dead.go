@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/mesh"
@@ -22,15 +23,21 @@ type Letter struct {
 	Origin string     `json:"origin"` // <stream>:<seq>:<line>
 	Reason string     `json:"reason"`
 	Value  string     `json:"value"` // the original bytes
+	// Bytes are those that are not UTF-8, which Value can show only in part.
+	Bytes []byte `json:"bytes,omitempty"`
 }
 
 func asLetter(id product.PortID, m mesh.Message) Letter {
-	return Letter{
+	l := Letter{
 		Seq: m.Seq, Port: id.String(), Time: m.Time,
 		Source: strings.TrimPrefix(m.Subject, id.DeadSubject("")),
 		Origin: m.Header.Get(product.HeaderOrigin), Reason: m.Header.Get(product.HeaderReason),
 		Value: string(m.Data),
 	}
+	if !utf8.Valid(m.Data) {
+		l.Value, l.Bytes = strings.ToValidUTF8(l.Value, "\uFFFD"), m.Data
+	}
+	return l
 }
 
 // DeadRequest names dead letters of a port: those with the sequences, or all.
@@ -44,6 +51,14 @@ type DeadRequest struct {
 type DeadAnswer struct {
 	Count   int          `json:"count"`             // replayed or purged
 	Missing []record.Seq `json:"missing,omitempty"` // no such letter
+	Kept    []KeptLetter `json:"kept,omitempty"`    // cannot be replayed
+}
+
+// KeptLetter is a dead letter that cannot be replayed, and so waits on.
+type KeptLetter struct {
+	Seq    record.Seq `json:"seq"`
+	Reason string     `json:"reason"`
+	Hint   string     `json:"hint"`
 }
 
 // PurgeDead removes dead letters for good.
@@ -90,10 +105,16 @@ func (p *Product) eachLetter(ctx context.Context, pt *port, q DeadRequest, a *De
 			a.Missing = append(a.Missing, seq)
 			continue
 		}
-		if err := do(m); err != nil {
+		err := do(m)
+		var why *fault.Error
+		switch {
+		case err == nil:
+			a.Count++
+		case errors.As(err, &why) && why.Kind == fault.Invalid:
+			a.Kept = append(a.Kept, KeptLetter{seq, why.Error(), why.Hint})
+		default:
 			return fmt.Errorf("dead letter %d: %w", seq, err)
 		}
-		a.Count++
 	}
 	return nil
 }

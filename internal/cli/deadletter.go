@@ -35,7 +35,9 @@ func newDeadLs(g *globals) *cobra.Command {
 		Example: `  meshctl deadletter ls orders -o json`, Args: arguments("PORT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return g.withLetters(cmd, args[0], func(letters []app.Letter) error {
-				return g.write(o.format, letters, func() ([]string, [][]string) { return letterRows(g, letters) })
+				return g.write(o.format, letters, func() ([]string, [][]string) {
+					return letterRows(g, letters, o.format == render.Table)
+				})
 			})
 		},
 	}
@@ -43,11 +45,28 @@ func newDeadLs(g *globals) *cobra.Command {
 	return g.completeFirst(cmd, false, portNames)
 }
 
-func letterRows(g *globals, letters []app.Letter) (header []string, rows [][]string) {
+// letterRows are letters as a table has them; brief leaves a line a line, though a
+// record may have megabytes.
+func letterRows(g *globals, letters []app.Letter, brief bool) (header []string, rows [][]string) {
 	for _, l := range letters {
-		rows = append(rows, []string{fmt.Sprint(l.Seq), ago(g.Now(), l.Time), l.Origin, l.Reason, l.Value})
+		reason, value := l.Reason, l.Value
+		if brief {
+			reason, value = beginning(reason), beginning(value)
+		}
+		rows = append(rows, []string{fmt.Sprint(l.Seq), ago(g.Now(), l.Time), l.Origin, reason, value})
 	}
 	return []string{"letter", "age", "origin", "reason", "value"}, rows
+}
+
+// beginning is a text, or its first 200 characters.
+func beginning(s string) string {
+	n := 0
+	for i := range s {
+		if n++; n > 200 {
+			return s[:i] + "…"
+		}
+	}
+	return s
 }
 
 func (g *globals) withLetters(cmd *cobra.Command, port string, do func([]app.Letter) error) error {
@@ -74,7 +93,7 @@ func newDeadShow(g *globals) *cobra.Command {
 			return g.withLetters(cmd, args[0], func(letters []app.Letter) error {
 				for _, l := range letters {
 					if l.Seq == seqs[0] {
-						return g.write(o.format, l, func() ([]string, [][]string) { return letterRows(g, []app.Letter{l}) })
+						return g.write(o.format, l, func() ([]string, [][]string) { return letterRows(g, []app.Letter{l}, false) })
 					}
 				}
 				return fault.New(fault.NotFound, "run meshctl deadletter ls "+args[0], "port %s has no dead letter %d", args[0], seqs[0])
@@ -112,8 +131,10 @@ func newDeadCount(g *globals) *cobra.Command {
 
 func newDeadReplay(g *globals) *cobra.Command {
 	return newDeadAct(g, "replay", "Publish dead letters again",
-		`Publish the original bytes of dead letters again and remove the letters. What still breaks
-the contract becomes a new dead letter.`, "replayed", (*app.Client).ReplayDead)
+		`Give the original bytes of dead letters to what refused them once more, and remove the
+letters: a published record is published again, what the logic could not take goes to
+its same input again, and what the logic made against the contract goes to the contract.
+What is still refused becomes a new dead letter.`, "replayed", (*app.Client).ReplayDead)
 }
 
 func newDeadPurge(g *globals) *cobra.Command {
@@ -147,6 +168,10 @@ func newDeadAct(g *globals, verb, short, long, done string,
 				err = g.write(o.format, a, func() ([]string, [][]string) {
 					return []string{done}, [][]string{{fmt.Sprint(a.Count)}}
 				})
+				if err == nil && len(a.Kept) > 0 {
+					return fault.New(fault.Invalid, a.Kept[0].Hint, "%s cannot be %s, the first of them letter %d: %s",
+						count(len(a.Kept), "dead letter"), done, a.Kept[0].Seq, a.Kept[0].Reason)
+				}
 				if err == nil && len(a.Missing) > 0 {
 					return fault.New(fault.NotFound, "run meshctl deadletter ls "+args[0], "port %s has no dead letter %s", args[0], joined(a.Missing))
 				}

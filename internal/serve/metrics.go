@@ -128,6 +128,12 @@ func writePorts(w io.Writer, e catalog.Entry) {
 		{"meshctl_port_visible_seq", "Sequence up to which every store shows the port.", func(p *catalog.Port) float64 { return float64(p.Visible) }},
 		{"meshctl_port_lag", "Sequences that the slowest store is behind the log.", func(p *catalog.Port) float64 { return lag(p) }},
 		{"meshctl_port_dead_letters", "Dead letters that wait.", func(p *catalog.Port) float64 { return float64(p.Dead) }},
+		{"meshctl_port_failing", "1 while a step of the port fails and is tried again, else 0.", func(p *catalog.Port) float64 {
+			if p.Error != "" {
+				return 1
+			}
+			return 0
+		}},
 	} {
 		family(w, m.name, "gauge", m.help)
 		for i := range e.Ports {

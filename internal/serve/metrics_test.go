@@ -75,7 +75,7 @@ func TestMetrics(t *testing.T) {
 	const one, two, record = `{product="flights",port="flights",major="1"}`, `{product="flights",port="flights",major="2"}`, `/v1/ports/{port}/records/{key}`
 	for name, want := range map[string]float64{
 		"meshctl_port_records" + one: 12, "meshctl_port_last_seq" + one: 42, "meshctl_port_visible_seq" + one: 40,
-		"meshctl_port_lag" + one: 2, "meshctl_port_dead_letters" + one: 3, "meshctl_port_lag" + two: 0, "meshctl_port_records" + two: 1,
+		"meshctl_port_lag" + one: 2, "meshctl_port_dead_letters" + one: 3, "meshctl_port_failing" + one: 0, "meshctl_port_lag" + two: 0, "meshctl_port_records" + two: 1,
 		`meshctl_build_info{version="v\"9\\"}`: 1, "more{}": 7,
 		`meshctl_http_requests_total{route="` + record + `",method="GET",code="200"}`:    2,
 		`meshctl_http_requests_total{route="` + record + `",method="GET",code="404"}`:    1,
