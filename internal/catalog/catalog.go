@@ -85,6 +85,15 @@ func (c Catalog) Product(name string) *Entry {
 	return nil
 }
 
+// Nearest is the product that a misspelt name was probably meant to be, or "".
+func (c Catalog) Nearest(name string) string {
+	names := make([]string, len(c))
+	for i := range c {
+		names[i] = c[i].Product.Metadata.Name
+	}
+	return product.Nearest(name, names)
+}
+
 // Port finds a port by its address: product.port, product.port@major, or a product's
 // name for its port of the same name or its only port. Without a major it is the newest.
 func (c Catalog) Port(address string) (*Entry, *Port, error) {
@@ -94,7 +103,7 @@ func (c Catalog) Port(address string) (*Entry, *Port, error) {
 	}
 	e := c.Product(want.Product)
 	if e == nil {
-		return nil, nil, fault.New(fault.NotFound, c.hint(), "there is no product %q in the catalog", want.Product)
+		return nil, nil, fault.New(fault.NotFound, c.hint(want.Product), "there is no product %q in the catalog", want.Product)
 	}
 	if found := e.newest(want.Port, want.Major); found != nil {
 		return e, found, nil
@@ -142,9 +151,12 @@ func (e *Entry) portHint() string {
 	return "use one of " + strings.Join(addresses, ", ")
 }
 
-func (c Catalog) hint() string {
+func (c Catalog) hint(wanted string) string {
 	if len(c) == 0 {
 		return "the catalog is empty: run meshctl up with a product's folder"
+	}
+	if near := c.Nearest(wanted); near != "" {
+		return "did you mean " + near + "?"
 	}
 	return "run meshctl catalog ls to see what there is"
 }

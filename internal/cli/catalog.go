@@ -113,7 +113,11 @@ func newCatalogShow(g *globals) *cobra.Command {
 				}
 				e := all.Product(args[0])
 				if e == nil {
-					return fault.New(fault.NotFound, "run meshctl catalog ls to see what there is", "there is no product %q in the catalog", args[0])
+					hint := "run meshctl catalog ls to see what there is"
+					if near := all.Nearest(args[0]); near != "" {
+						hint = "did you mean " + near + "?"
+					}
+					return fault.New(fault.NotFound, hint, "there is no product %q in the catalog", args[0])
 				}
 				if !people(o.format) {
 					return g.write(o.format, e, func() ([]string, [][]string) { return contractRows(e) })
@@ -134,7 +138,13 @@ func showProduct(g *globals, e *catalog.Entry, f render.Format) error {
 	}
 	fmt.Fprintf(g.Out, "%s %s (%s), domain %s, owner %s\n", m.Name, m.Version, state, m.Domain, m.Owner)
 	if m.Description != "" {
-		fmt.Fprintln(g.Out, m.Description)
+		text := m.Description
+		if g.OutTTY && people(f) {
+			text = fold(text, g.Width())
+		}
+		for line := range strings.Lines(text) {
+			fmt.Fprintln(g.Out, render.Text(strings.TrimRight(line, "\r\n")))
+		}
 	}
 	if e.HTTP != "" {
 		fmt.Fprintf(g.Out, "HTTP %s/v1\n", e.HTTP)

@@ -61,9 +61,20 @@ func runGet(ctx context.Context, g *globals, c *app.Client, o getOpts) error {
 	}
 	if len(a.Missing) > 0 {
 		return fault.New(fault.Rejected, "run meshctl scan "+o.Port+" to see which keys there are",
-			"no record in %s for %s %s", o.Port, plural(len(a.Missing), "key"), strings.Join(a.Missing, ", "))
+			"no record in %s for %s %s", o.Port, plural(len(a.Missing), "key"), shownKeys(a.Missing))
 	}
 	return nil
+}
+
+// shownKeys are keys as a message names them, quoted where they are no plain words.
+func shownKeys(keys []string) string {
+	shown := make([]string, len(keys))
+	for i, key := range keys {
+		if shown[i] = render.Text(key); key == "" || shown[i] != key || strings.ContainsAny(key, " ,") {
+			shown[i] = strconv.Quote(key)
+		}
+	}
+	return strings.Join(shown, ", ")
 }
 
 func plural(n int, noun string) string {

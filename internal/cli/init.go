@@ -139,7 +139,11 @@ func fitFile(ctx context.Context, g *globals, a scaffold.Answers, o initOpts) (s
 	if !product.ValidName(a.Name) {
 		return a, nil, nil // Render says what is wrong with it, before a long file is read
 	}
-	file, err := inferFile(ctx, g.Abs(o.From))
+	path, err := g.file(o.From, false)
+	if err != nil {
+		return a, nil, err
+	}
+	file, err := inferFile(ctx, path)
 	if err != nil {
 		return a, nil, err
 	}

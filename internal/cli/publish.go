@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -187,7 +188,10 @@ func runImport(ctx context.Context, g *globals, o importOpts) error {
 	return g.withClient(ctx, 0, func(ctx context.Context, c *app.Client) error {
 		var all []app.Sent
 		for _, file := range o.Files {
-			path := g.Abs(file)
+			path, err := g.file(file, o.Format == "json" || strings.Contains(file, "json")) // no lines are no records
+			if err != nil {
+				return err
+			}
 			p := newProgress(g, file)
 			sent, err := c.Import(ctx, o.Port, path, app.ImportOptions{
 				PublishOptions: app.PublishOptions{NoWait: o.NoWait, Progress: p.rows}, Format: o.Format, Total: p.of,

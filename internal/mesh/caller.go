@@ -35,7 +35,11 @@ func Call(ctx context.Context, nc *nats.Conn, subject string, req []byte) ([]byt
 func CallStream(ctx context.Context, nc *nats.Conn, subject string, req []byte, chunk func([]byte) error) ([]byte, error) {
 	c := &caller{nc: nc, name: nuid.Next(), subject: subject, chunk: chunk}
 	final, err := c.ask(ctx, req)
-	if err != nil {
+	var told *fault.Error
+	switch {
+	case errors.As(err, &told):
+		return nil, err // it says what was asked of whom
+	case err != nil:
 		return nil, fmt.Errorf("call %s: %w", subject, err)
 	}
 	return final, nil
