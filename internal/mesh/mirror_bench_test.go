@@ -47,9 +47,9 @@ func BenchmarkMirrorCatchUp(b *testing.B) {
 }
 
 // BenchmarkMirrorLink is the time from a link's return to the mirror's having all, under
-// load, after outages of up to twelve seconds.
+// load, after outages of up to ten seconds.
 func BenchmarkMirrorLink(b *testing.B) {
-	const outages = 40
+	const outages = 20
 	hub, err := StartHub(b.Context(), HubOptions{Dir: b.TempDir(), ClientPort: -1, LeafPort: -1})
 	must(b, err)
 	b.Cleanup(func() { closed(b, hub) })
@@ -65,7 +65,7 @@ func BenchmarkMirrorLink(b *testing.B) {
 	for b.Loop() {
 		r.took = nil
 		for i := range outages {
-			r.fails(time.Duration(100+i*300)*time.Millisecond, &load)
+			r.fails(time.Duration(100+i*500)*time.Millisecond, &load)
 		}
 		slices.Sort(r.took)
 		b.ReportMetric(r.took[outages/2].Seconds()*1000, "p50-ms")

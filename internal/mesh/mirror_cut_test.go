@@ -36,12 +36,12 @@ func TestMirrorsCatchUpSoonAfterCuts(t *testing.T) {
 	for i := range 4 {
 		r := &cutReader{link: linktest.New(t, hub.LeafURL()), rng: rand.New(rand.NewPCG(seed, uint64(i)))}
 		r.leaf = startLeaf(t, fmt.Sprintf("reader-%d", i), r.link.URL())
-		keepMirror(t, r.leaf, func(MirrorState) {})
+		keepMirror(t, r.leaf, func(s MirrorState) { r.state.Store(&s) })
 		readers = append(readers, r)
 	}
 	for i, r := range readers {
 		if !r.reaches(1) {
-			t.Fatalf("%s did not begin", r.leaf.Domain())
+			t.Fatalf("%s did not begin: joined %t, %+v", r.leaf.Domain(), r.leaf.Connected(), r.state.Load())
 		}
 		cutting.Go(func() {
 			for _, outage := range []int{400, 2500, 7000, 9000 + i*3000} {
@@ -101,10 +101,11 @@ func (c *cutLoad) start(t testing.TB, origin *Leaf) (stop func()) {
 
 // cutReader is a reader whose link fails.
 type cutReader struct {
-	leaf *Leaf
-	link *linktest.Link
-	rng  *rand.Rand
-	took []time.Duration // from the link's return to the mirror's having what was there then
+	leaf  *Leaf
+	link  *linktest.Link
+	rng   *rand.Rand
+	state atomic.Pointer[MirrorState]
+	took  []time.Duration // from the link's return to the mirror's having what was there then
 }
 
 // fails makes the link fail for a while, in one of three ways.

@@ -38,9 +38,10 @@ func baseOptions(dir, domain string) *server.Options {
 		JetStreamMaxMemory: maxMemory,
 		MaxPayload:         maxPayload,
 		NoSigs:             true,
-		// A link that carries nothing any more is noticed in about six seconds, not in four minutes.
-		PingInterval: 2 * time.Second,
-		MaxPingsOut:  2,
+		// A link that carries nothing any more is noticed in about twenty seconds, not in four
+		// minutes. Much sooner, and a machine that is overloaded takes its links for dead.
+		PingInterval: 5 * time.Second,
+		MaxPingsOut:  3,
 		// Subjects that name domain, stream and consumer, so that credentials can be narrow.
 		FeatureFlags: map[string]bool{server.FeatureFlagJsAckFormatV2: true, server.FeatureFlagJsAPIReplyFormatV2: true},
 	}
