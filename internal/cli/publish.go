@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/meshctl/meshctl/internal/app"
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/pipeline"
+	"github.com/meshctl/meshctl/internal/render"
 )
 
 type publishOpts struct {
@@ -218,7 +220,7 @@ type progress struct {
 }
 
 func newProgress(g *globals, what string) *progress {
-	return &progress{g: g, what: what, began: g.Now(), told: g.Now(), first: ^uint64(0)}
+	return &progress{g: g, what: filepath.Base(what), began: g.Now(), told: g.Now(), first: ^uint64(0)}
 }
 
 // of is told how many rows the file has.
@@ -242,6 +244,7 @@ func (p *progress) rows(n uint64) {
 		line = fmt.Sprintf("%s: %d of %d rows, %.0f rows/s, %s left", p.what, n, total, rate, max(left, 0))
 	}
 	if p.g.ErrTTY {
+		line, _ = render.Cut(render.Text(line), p.g.Width()-1)
 		fmt.Fprintf(p.g.Err, "\r\x1b[K%s", line)
 		p.moving = true
 		return
