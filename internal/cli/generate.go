@@ -125,10 +125,36 @@ func (g *globals) readProducts(dirs []string) ([]product.Loaded, error) {
 	return nil, errReported
 }
 
-type hubGenerateOpts struct {
+// hubSize are the flags that say how large the hub is.
+type hubSize struct {
 	Replicas              int
 	Storage, StorageClass string
 	CPU, Memory           string
+}
+
+func (s *hubSize) bind(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.IntVar(&s.Replicas, "replicas", 1, "nodes: 1, or 3 for a cluster")
+	f.StringVar(&s.Storage, "storage", "10Gi", "`size` of each node's volume")
+	f.StringVar(&s.StorageClass, "storage-class", "", "storage `class` (default the cluster's)")
+	f.StringVar(&s.CPU, "cpu", "500m", "processor time of each node")
+	f.StringVar(&s.Memory, "memory", "512Mi", "memory of each node")
+}
+
+// options are the hub's; what was asked for and is nothing is as wrong as anything else.
+func (s *hubSize) options() manifest.HubOptions {
+	o := manifest.HubOptions{
+		Replicas: s.Replicas, StorageSize: cmp.Or(s.Storage, "0"), StorageClass: s.StorageClass,
+		CPU: cmp.Or(s.CPU, "0"), Memory: cmp.Or(s.Memory, "0"),
+	}
+	if o.Replicas == 0 {
+		o.Replicas = -1
+	}
+	return o
+}
+
+type hubGenerateOpts struct {
+	hubSize
 	placed
 }
 
@@ -146,25 +172,16 @@ func newHubGenerate(g *globals) *cobra.Command {
 		Long: hubGenerateLong, Example: hubGenerateExample, Args: arguments(),
 		RunE: func(*cobra.Command, []string) error { return runHubGenerate(g, o) },
 	}
-	o.bind(cmd, "the container `image`")
-	f := cmd.Flags()
-	f.IntVar(&o.Replicas, "replicas", 1, "nodes: 1, or 3 for a cluster")
-	f.StringVar(&o.Storage, "storage", "10Gi", "`size` of each node's volume")
-	f.StringVar(&o.StorageClass, "storage-class", "", "storage `class` (default the cluster's)")
-	f.StringVar(&o.CPU, "cpu", "500m", "processor time of each node")
-	f.StringVar(&o.Memory, "memory", "512Mi", "memory of each node")
+	o.placed.bind(cmd, "the container `image`")
+	o.hubSize.bind(cmd)
 	return cmd
 }
 
 func runHubGenerate(g *globals, o hubGenerateOpts) error {
-	if o.Replicas == 0 {
-		o.Replicas = -1 // it was asked for, and is as wrong
-	}
-	objects, err := manifest.Hub(manifest.HubOptions{
-		Namespace: o.Namespace, Image: o.Image, Replicas: o.Replicas, CreateNamespace: o.CreateNamespace,
-		StorageSize: cmp.Or(o.Storage, "0"), StorageClass: o.StorageClass, CPU: cmp.Or(o.CPU, "0"), Memory: cmp.Or(o.Memory, "0"),
-		PullPolicy: o.PullPolicy, PullSecrets: o.PullSecrets,
-	})
+	options := o.options()
+	options.Namespace, options.Image, options.CreateNamespace = o.Namespace, o.Image, o.CreateNamespace
+	options.PullPolicy, options.PullSecrets = o.PullPolicy, o.PullSecrets
+	objects, err := manifest.Hub(options)
 	if err != nil {
 		return err
 	}

@@ -59,6 +59,12 @@ func commands() []listed {
 
 		{groupDeploy, newBuild},
 		{groupDeploy, newGenerate},
+		{groupDeploy, newDiff},
+		{groupDeploy, newDeploy},
+		{groupDeploy, newStatus},
+		{groupDeploy, newLogs},
+		{groupDeploy, newRollback},
+		{groupDeploy, newDelete},
 
 		{groupOther, newSchema},
 		{groupOther, newVersion},

@@ -155,7 +155,7 @@ func newHub(g *globals) *cobra.Command {
 	cmd.Flags().IntVar(&o.ClusterPort, "cluster-port", 0, "port for the other nodes of a cluster")
 	cmd.Flags().StringSliceVar(&o.Routes, "routes", nil, "`URLs` of all nodes of a cluster, as nats-route://HOST:PORT")
 	cmd.MarkFlagsRequiredTogether("name", "cluster-port", "routes")
-	cmd.AddCommand(newHubGenerate(g))
+	cmd.AddCommand(newHubGenerate(g), newHubDeploy(g))
 	return cmd
 }
 

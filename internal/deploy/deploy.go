@@ -72,7 +72,7 @@ func configCopy(config kube.Object, digest string) kube.Object {
 	return out
 }
 
-// Ours is the label selector of everything that meshctl applied.
+// ours is the label selector of everything that meshctl applied.
 const ours = product.LabelManagedBy + "=" + product.ManagedBy
 
 // selector chooses what belongs to any of these.

@@ -1,40 +1,34 @@
 package deploy
 
 import (
-	"slices"
+	"errors"
 
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/manifest"
 	"github.com/meshctl/meshctl/internal/product"
 )
 
-// Products makes units of products' folders, checked as one mesh; a port of a product
-// that is not among them is taken on trust, for it may run in the cluster.
-func Products(dirs []string, o manifest.Options) ([]Unit, error) {
-	loaded, err := product.ReadSet(dirs, func(product.PortID) bool { return true })
-	if err != nil {
-		return nil, err
-	}
+// Products makes units of products as they were read. The first brings the namespace,
+// where o asks for it.
+func Products(loaded []product.Loaded, o manifest.Options) ([]Unit, error) {
 	units := make([]Unit, 0, len(loaded))
+	var errs []error
 	for i := range loaded {
-		files, err := manifest.ProductFiles(&loaded[i])
-		if err != nil {
-			return nil, err
-		}
-		objects, err := manifest.Product(loaded[i].Product, files, o)
-		if err != nil {
-			return nil, err
-		}
 		name := loaded[i].Product.Metadata.Name
 		if name == product.HubName {
 			return nil, fault.New(fault.Invalid, "choose another name", "a product cannot be called %q", name)
 		}
-		if slices.ContainsFunc(units, func(u Unit) bool { return u.Name == name }) {
-			return nil, fault.New(fault.Invalid, "name each folder once", "product %q is named twice", name)
+		files, err := manifest.ProductFiles(&loaded[i])
+		if err != nil {
+			errs = append(errs, err)
+			continue
 		}
+		objects, err := manifest.Product(loaded[i].Product, files, o)
+		errs = append(errs, err)
 		units = append(units, Unit{Name: name, Objects: objects})
+		o.CreateNamespace = false
 	}
-	return units, nil
+	return units, errors.Join(errs...)
 }
 
 // Hub makes a unit of the hub.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/kube"
+	"github.com/meshctl/meshctl/internal/product"
 )
 
 // How much runs at once, and how many products are looked at in one go: that bounds
@@ -23,7 +24,7 @@ const (
 // PlanOptions say how a plan is made.
 type PlanOptions struct {
 	Force bool // take over fields that others manage
-	Only  bool // the units are all there is: other products of the namespace go
+	Only  bool // the units are all there is: other products of the namespace go, the hub stays
 }
 
 // Plan is what has to be done so that a cluster holds the units as they are described.
@@ -106,19 +107,21 @@ func namespaceExists(ctx context.Context, c *kube.Cluster, units []Unit) (bool, 
 	return false, fault.New(fault.NotFound, "name another with -n, or make it with --create-namespace", "cluster %s has no namespace %q", c, c.Namespace)
 }
 
-// others are the units of the namespace that are not among names.
+// others are the products of the namespace that are not among names.
 func others(ctx context.Context, c *kube.Cluster, names []string) ([]string, error) {
+	stay := map[string]bool{"": true, product.HubName: true}
+	for _, name := range names {
+		stay[name] = true
+	}
 	var gone []string
 	for _, kind := range kube.Pruned() {
-		all, err := c.List(ctx, kind, kube.Query{Labels: ours})
+		err := c.Each(ctx, kind, kube.Query{Labels: ours}, func(obj kube.Object) {
+			if name := unitOf(obj); !stay[name] && kube.Owned(obj) {
+				gone, stay[name] = append(gone, name), true
+			}
+		})
 		if err != nil {
 			return nil, err
-		}
-		for _, obj := range all {
-			name := unitOf(obj)
-			if name != "" && kube.Owned(obj) && !slices.Contains(names, name) && !slices.Contains(gone, name) {
-				gone = append(gone, name)
-			}
 		}
 	}
 	slices.Sort(gone)

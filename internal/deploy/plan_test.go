@@ -284,14 +284,18 @@ func TestPruneWithinAProduct(t *testing.T) {
 func TestPruneProductsThatAreGone(t *testing.T) {
 	c := kubetest.Cluster(t)
 	a, b := unit(t, c, "a", "", nil), unit(t, c, "b", "", nil)
-	deployed(t, c, a, b)
+	hub, err := Hub(manifest.HubOptions{Namespace: c.Namespace, Image: "localhost/meshctl:test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	deployed(t, c, a, b, hub)
 	waitFor(t, "the claim of b", func() bool { return exists(t, c, "PersistentVolumeClaim", "data-b-0") })
 	p := plan(t, c, PlanOptions{Only: true}, a)
 	if n := p.Count(Prune); n < 7 || strings.Contains(changes(p), "/a") || strings.Contains(changes(p), "persistentvolumeclaim") {
 		t.Errorf("the plan is\n%s", changes(p))
 	}
 	carry(t, c, p)
-	if exists(t, c, "StatefulSet", "b") || exists(t, c, "Service", "b") || !exists(t, c, "StatefulSet", "a") {
+	if exists(t, c, "StatefulSet", "b") || exists(t, c, "Service", "b") || !exists(t, c, "StatefulSet", "a") || !exists(t, c, "StatefulSet", "hub") {
 		t.Error("pruned too little or too much")
 	}
 	if !exists(t, c, "PersistentVolumeClaim", "data-b-0") {

@@ -177,3 +177,31 @@ func volumeOf(c *claim) Volume {
 	}
 	return v
 }
+
+// Pods are the names of a product's pods.
+func Pods(ctx context.Context, c *kube.Cluster, name string) ([]string, error) {
+	pods, err := list[pod](ctx, c, "Pod", selector([]string{name}))
+	if err != nil {
+		return nil, err
+	}
+	if len(pods) == 0 {
+		return nil, notDeployed(c, name)
+	}
+	var all []string
+	for _, p := range pods {
+		all = append(all, p.Metadata.Name)
+	}
+	slices.Sort(all)
+	return all, nil
+}
+
+// HubPod is a pod of the namespace's hub that answers; "" when there is none.
+func HubPod(ctx context.Context, c *kube.Cluster) (string, error) {
+	pods, err := list[pod](ctx, c, "Pod", selector([]string{product.HubName}))
+	for _, p := range pods {
+		if p.ready() {
+			return p.Metadata.Name, err
+		}
+	}
+	return "", err
+}

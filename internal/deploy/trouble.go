@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/meshctl/meshctl/internal/render"
 )
 
 // Trouble is why a product does not run, and one thing to do about it.
@@ -26,9 +28,9 @@ func (t *Trouble) String() string {
 	if t.Pod != "" {
 		where = "pod " + t.Pod + ": "
 	}
-	text := where + t.Reason + ": " + t.Message
+	text := where + t.Reason + ": " + render.Text(strings.TrimSpace(t.Message))
 	for _, line := range t.Log {
-		text += "\n  | " + line
+		text += "\n  | " + render.Text(line)
 	}
 	return text
 }
@@ -97,7 +99,6 @@ func unscheduled(p *pod, why condition, e *evidence, t *Trouble) {
 
 // unbound is about a claim that has no volume; false when it waits for the pod.
 func unbound(c *claim, e *evidence, t *Trouble) bool {
-	const size = "storage"
 	class := c.Spec.StorageClassName
 	known := func(name string) bool {
 		return slices.ContainsFunc(e.classes, func(s storageClass) bool { return s.Metadata.Name == name })
@@ -105,34 +106,34 @@ func unbound(c *claim, e *evidence, t *Trouble) bool {
 	switch {
 	case e.classes == nil:
 	case class != nil && *class != "" && !known(*class):
-		t.Reason, t.Final = "StorageClassMissing", true
-		t.Message = fmt.Sprintf("volume %s: the cluster has no storage class %q", c.Metadata.Name, *class)
-		t.Hint = "set spec.storage.class to one of " + classNames(e.classes) + ", under another product name or after meshctl delete"
-		if len(e.classes) == 0 {
-			t.Hint = "ask the cluster's administrator for a storage class"
-		}
+		t.classMissing(e.classes, fmt.Sprintf("volume %s: the cluster has no storage class %q", c.Metadata.Name, *class))
 		return true
 	case class == nil && !slices.ContainsFunc(e.classes, func(s storageClass) bool { return s.isDefault() }):
-		t.Reason, t.Final = "StorageClassMissing", true
-		t.Message = fmt.Sprintf("volume %s: the product names no storage class and the cluster has no default one", c.Metadata.Name)
-		t.Hint = "set spec.storage.class to one of " + classNames(e.classes)
+		t.classMissing(e.classes, fmt.Sprintf("volume %s: the product names no storage class and the cluster has no default one", c.Metadata.Name))
 		return true
 	}
 	ev := newest(e.events, func(ev *event) bool { return ev.Regarding.Name == c.Metadata.Name && ev.Type == "Warning" })
 	if ev == nil {
 		return false
 	}
-	t.Reason, t.Message = ev.Reason, fmt.Sprintf("volume %s of %s: %s", c.Metadata.Name, c.Spec.Resources.Requests[size], ev.Message)
+	t.Reason, t.Message = ev.Reason, fmt.Sprintf("volume %s of %s: %s", c.Metadata.Name, c.Spec.Resources.Requests["storage"], ev.Message)
 	t.Hint = "look at the volume with kubectl describe pvc " + c.Metadata.Name
 	return true
 }
 
-func classNames(classes []storageClass) string {
+// classMissing is about a volume that no storage class makes. A StatefulSet does not let
+// its class change, so the way out leads over deleting what holds nothing yet.
+func (t *Trouble) classMissing(there []storageClass, message string) {
+	t.Reason, t.Message, t.Final = "StorageClassMissing", message, true
 	var names []string
-	for _, c := range classes {
+	for _, c := range there {
 		names = append(names, c.Metadata.Name)
 	}
-	return strings.Join(names, ", ")
+	t.Hint = "make a storage class, or ask the cluster's administrator for one"
+	if len(names) > 0 {
+		t.Hint = fmt.Sprintf("set spec.storage.class to one of %s, and deploy after meshctl delete %s --dangerous-delete-data: nothing is stored yet",
+			strings.Join(names, ", "), t.Product)
+	}
 }
 
 // contained is about a pod on a node.
@@ -177,6 +178,17 @@ func crash(c *container, e *evidence, t *Trouble) {
 		t.Hint = "raise spec.resources.memory"
 	}
 	t.Final = c.RestartCount >= crashes && c.RestartCount > e.seen
+	if last != nil && last.Reason == "StartError" {
+		t.Reason, t.Message, t.Log = last.Reason, last.Message, nil
+		t.cannotStart(last.Message)
+	}
+}
+
+// cannotStart is about a container whose program cannot be run.
+func (t *Trouble) cannotStart(why string) {
+	t.Hint = "name an image that holds /usr/bin/meshctl; meshctl build makes one"
+	t.Final = strings.Contains(why, "no such file") || strings.Contains(why, "not found") || strings.Contains(why, "exec format error")
+	t.crashed = false
 }
 
 // logLines is how much of a log an answer shows.
@@ -200,7 +212,7 @@ func waits(c *container, e *evidence, t *Trouble) {
 	case "ErrImageNeverPull":
 		t.Hint, t.Final = "load the image onto the node, or let it be pulled with another pull policy", true
 	case "ErrImagePull", "ImagePullBackOff":
-		if ev := newest(e.events, func(ev *event) bool { return ev.Reason == "Failed" && strings.Contains(ev.Message, "ull") }); ev != nil {
+		if ev := newest(e.events, func(ev *event) bool { return ev.Reason == "Failed" && strings.HasPrefix(ev.Message, "Failed to pull") }); ev != nil {
 			t.Message = ev.Message
 		}
 		t.Hint = "push the image " + c.Image + ", or name one that is there with --image"
@@ -209,8 +221,7 @@ func waits(c *container, e *evidence, t *Trouble) {
 		t.Hint = "make what it names, or correct the name"
 		t.Final = strings.Contains(w.Message, "runAsNonRoot") || strings.Contains(w.Message, "run as root")
 	case "CreateContainerError", "RunContainerError", "StartError":
-		t.Hint = "name an image that holds /usr/bin/meshctl; meshctl build makes one"
-		t.Final = strings.Contains(w.Message, "no such file") || strings.Contains(w.Message, "not found") || strings.Contains(w.Message, "exec format error")
+		t.cannotStart(w.Message)
 	default: // ContainerCreating, PodInitializing
 		warned(e, t)
 	}

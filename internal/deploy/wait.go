@@ -240,28 +240,28 @@ func (w *waiter) last(ctx context.Context) {
 
 // failure is the error about all products that are not ready.
 func (w *waiter) failure(kind fault.Kind, after string) error {
-	var lines []string
-	hint := ""
-	for _, p := range w.products {
-		if p.Ready {
-			continue
+	var stuck []*Trouble
+	for i := range w.products {
+		if p := &w.products[i]; !p.Ready {
+			t := p.Trouble
+			if t == nil {
+				t = &Trouble{Product: p.Product, Reason: "NotReady", Message: "not ready"}
+			}
+			stuck = append(stuck, t)
 		}
-		line := p.Product + ": not ready"
-		if p.Trouble != nil {
-			line = p.Product + ": " + p.Trouble.String()
-			if hint == "" {
-				hint = p.Trouble.Hint
-			}
-			if len(w.products) > 1 && p.Trouble.Hint != "" {
-				line += "\n  hint: " + p.Trouble.Hint
-			}
+	}
+	if len(stuck) == 1 {
+		return fault.New(kind, stuck[0].Hint, "wait: not ready%s: %s: %s", after, stuck[0].Product, stuck[0])
+	}
+	var lines []string
+	for _, t := range stuck {
+		line := t.Product + ": " + t.String()
+		if t.Hint != "" {
+			line += "\n  hint: " + t.Hint
 		}
 		lines = append(lines, line)
 	}
-	if len(lines) == 1 {
-		return fault.New(kind, hint, "wait: not ready%s: %s", after, lines[0])
-	}
-	return fault.New(kind, hint, "wait: %d of %d products are not ready%s:\n%s", len(lines), len(w.products), after, strings.Join(lines, "\n"))
+	return fault.New(kind, "", "wait: %d of %d products are not ready%s:\n%s", len(lines), len(w.products), after, strings.Join(lines, "\n"))
 }
 
 // list reads objects of a kind into structs.

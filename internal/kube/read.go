@@ -34,22 +34,28 @@ type Query struct {
 
 // List is all objects of a kind in the namespace that q chooses.
 func (c *Cluster) List(ctx context.Context, kind string, q Query) ([]Object, error) {
+	var all []Object
+	err := c.Each(ctx, kind, q, func(obj Object) { all = append(all, obj) })
+	return all, err
+}
+
+// Each gives visit what List would return, one by one, and keeps no more of it than a page.
+func (c *Cluster) Each(ctx context.Context, kind string, q Query, visit func(Object)) error {
 	in, err := c.resource(Ref{Kind: kind})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var all []Object
 	options := metav1.ListOptions{LabelSelector: q.Labels, FieldSelector: q.Fields, Limit: pageSize}
 	for {
 		page, err := in.List(ctx, options)
 		if err != nil {
-			return nil, c.failure(err, "list %ss", kind)
+			return c.failure(err, "list %ss", kind)
 		}
 		for _, item := range page.Items {
-			all = append(all, item.Object)
+			visit(item.Object)
 		}
 		if options.Continue = page.GetContinue(); options.Continue == "" {
-			return all, nil
+			return nil
 		}
 	}
 }

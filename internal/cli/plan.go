@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/meshctl/meshctl/internal/deploy"
+	"github.com/meshctl/meshctl/internal/render"
+)
+
+// longestValue is how much of a field's value a plan shows to people.
+const longestValue = 60
+
+// writePlan shows a plan: to people what it changes, as data all of it.
+func writePlan(g *globals, format render.Format, p *deploy.Plan) error {
+	if format != render.Table {
+		return render.Value(g.Out, format, p, nil)
+	}
+	var b strings.Builder
+	unit := ""
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		if s.Action == deploy.Unchanged {
+			continue
+		}
+		if s.Unit != unit {
+			unit = s.Unit
+			fmt.Fprintf(&b, "%s\n", unit)
+		}
+		writeStep(&b, s)
+	}
+	fmt.Fprintf(&b, "%s, namespace %s: %d to create, %d to change, %d to prune, %d unchanged\n",
+		p.Cluster, p.Namespace, p.Count(deploy.Create), p.Count(deploy.Change), p.Count(deploy.Prune), p.Count(deploy.Unchanged))
+	_, err := g.Out.Write([]byte(b.String()))
+	return err
+}
+
+// marks are the signs before a step, as in a diff.
+var marks = map[deploy.Action]string{deploy.Create: "+", deploy.Change: "~", deploy.Prune: "-"}
+
+func writeStep(b *strings.Builder, s *deploy.Step) {
+	fmt.Fprintf(b, "  %s %s\n", marks[s.Action], s)
+	for _, f := range s.Fields {
+		fmt.Fprintf(b, "      %s: %s -> %s\n", f.Field, shown(f.Old), shown(f.New))
+	}
+	for _, c := range s.Conflicts {
+		fmt.Fprintf(b, "      conflict: %s is managed by %s\n", c.Field, c.Manager)
+	}
+	if s.Reason != "" {
+		fmt.Fprintf(b, "      %s\n", strings.ReplaceAll(strings.TrimSpace(s.Reason), "\n", "\n      "))
+	}
+}
+
+// shown is a field's value on one line.
+func shown(v any) string {
+	if v == nil {
+		return "(none)"
+	}
+	text, ok := v.(string)
+	if !ok {
+		data, err := json.Marshal(v)
+		if err != nil {
+			return fmt.Sprint(v)
+		}
+		text = string(data)
+	}
+	text = render.Text(text)
+	if runes := []rune(text); len(runes) > longestValue {
+		text = string(runes[:longestValue]) + "…"
+	}
+	return text
+}
