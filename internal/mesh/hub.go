@@ -39,7 +39,7 @@ func StartHub(ctx context.Context, o HubOptions) (*Hub, error) {
 	}
 	opts := baseOptions(o.Dir, product.HubDomain)
 	opts.Host, opts.Port = o.Host, o.ClientPort
-	opts.LeafNode = server.LeafNodeOpts{Host: o.Host, Port: o.LeafPort}
+	opts.LeafNode = server.LeafNodeOpts{Host: o.Host, Port: o.LeafPort, Compression: linkCompression()}
 	opts.HTTPHost, opts.HTTPPort = o.Host, o.MonitorPort
 	if o.Cluster != nil {
 		if err := o.Cluster.join(opts); err != nil {

@@ -52,6 +52,7 @@ func StartLeaf(ctx context.Context, o LeafOptions) (*Leaf, error) {
 				URLs: []*url.URL{u},
 				// It joins where it was told to, also where the hub has addresses of its own behind that one.
 				IgnoreDiscoveredServers: true,
+				Compression:             linkCompression(),
 				DenyImports:             []string{product.MirrorRequests}, DenyExports: []string{product.MirrorRequests},
 			}},
 		}

@@ -153,9 +153,7 @@ func (k *keeper) askOrigin(ctx context.Context, after record.Seq) ([]byte, error
 		err  error
 	}
 	answers := make(chan answer, mirrorCall/mirrorAgain+1)
-	again := time.NewTicker(mirrorAgain)
-	defer again.Stop()
-	for {
+	for pause := mirrorAgain; ; pause *= 2 { // a producer that is slow is not to get slower by it
 		asking.Go(func() {
 			text, err := k.ask(ctx, after)
 			answers <- answer{text, err}
@@ -163,7 +161,7 @@ func (k *keeper) askOrigin(ctx context.Context, after record.Seq) ([]byte, error
 		select {
 		case a := <-answers:
 			return a.text, a.err
-		case <-again.C:
+		case <-time.After(pause):
 		}
 	}
 }

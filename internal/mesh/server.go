@@ -47,6 +47,12 @@ func baseOptions(dir, domain string) *server.Options {
 	}
 }
 
+// linkCompression is the cheapest one. Left to itself, the server compresses the harder the
+// slower the other side answers, so that an overloaded machine gets slower still.
+func linkCompression() server.CompressionOpts {
+	return server.CompressionOpts{Mode: server.CompressionS2Fast}
+}
+
 // startNode starts a server and returns when it is ready.
 func startNode(ctx context.Context, opts *server.Options, log *serverLog) (*node, error) {
 	srv, err := server.NewServer(opts)
