@@ -245,6 +245,9 @@ func TestSameInputSameDigest(t *testing.T) {
 	if plain := built(t, Options{Dir: one}); digest(t, later) == digest(t, plain) {
 		t.Error("the time of creation changes nothing")
 	}
+	if headers, _ := files(t, later); !headers["product/lib/a.txt"].ModTime.Equal(past) {
+		t.Errorf("a file bears %s", headers["product/lib/a.txt"].ModTime)
+	}
 	if bare := built(t, Options{}); digest(t, bare) == digest(t, built(t, Options{Dir: one})) {
 		t.Error("the product changes nothing")
 	}
