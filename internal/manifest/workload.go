@@ -113,8 +113,11 @@ func (w *workload) disruptionBudget() Object {
 	}})
 }
 
+// ignoreScore is the annotation that names the checks of kube-score that do not apply.
+const ignoreScore = "kube-score/ignore"
+
 func (w *workload) statefulSet() Object {
-	return w.object("apps/v1", "StatefulSet", w.name, map[string]any{"spec": map[string]any{
+	o := w.object("apps/v1", "StatefulSet", w.name, map[string]any{"spec": map[string]any{
 		"replicas":             int64(w.replicas),
 		"serviceName":          product.HeadlessService(w.name),
 		"podManagementPolicy":  "Parallel",
@@ -127,6 +130,17 @@ func (w *workload) statefulSet() Object {
 		"template":             w.pod(),
 		"volumeClaimTemplates": []any{w.claim()},
 	}})
+	if w.pullPolicy != "Always" {
+		// It wants Always, so that pull secrets are checked at each start; then no pod
+		// starts while the registry is away. Tags name versions here, never latest.
+		meta := o["metadata"].(map[string]any)
+		ignored := map[string]any{ignoreScore: "container-image-pull-policy"}
+		if a, ok := meta["annotations"].(map[string]any); ok {
+			maps.Copy(ignored, a)
+		}
+		meta["annotations"] = ignored
+	}
+	return o
 }
 
 // claim is the pod's volume. Its labels are those that never change: Kubernetes refuses

@@ -3,6 +3,7 @@ package manifest
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"strings"
 
 	"sigs.k8s.io/yaml"
@@ -58,11 +59,27 @@ func Files(objects []Object) (map[string][]byte, error) {
 	return files, nil
 }
 
-// document is one object as YAML, fields in alphabetical order.
+// document is one object as YAML: what it is and its name first, as people write it,
+// then its other fields in alphabetical order.
 func document(o Object) ([]byte, error) {
-	text, err := yaml.Marshal(map[string]any(o))
+	rest := maps.Clone(o)
+	var text []byte
+	for _, first := range []string{"apiVersion", "kind", "metadata"} {
+		if v, ok := rest[first]; ok {
+			part, err := yaml.Marshal(map[string]any{first: v})
+			if err != nil {
+				return nil, fmt.Errorf("write %s %s: %w", o.Kind(), o.Name(), err)
+			}
+			text = append(text, part...)
+			delete(rest, first)
+		}
+	}
+	if len(rest) == 0 {
+		return text, nil
+	}
+	part, err := yaml.Marshal(map[string]any(rest))
 	if err != nil {
 		return nil, fmt.Errorf("write %s %s: %w", o.Kind(), o.Name(), err)
 	}
-	return text, nil
+	return append(text, part...), nil
 }
