@@ -60,7 +60,9 @@ func blamed(err error) error {
 	return err
 }
 
-func containsFold(s, sub string) bool { return strings.Contains(strings.ToLower(s), strings.ToLower(sub)) }
+func containsFold(s, sub string) bool {
+	return strings.Contains(strings.ToLower(s), strings.ToLower(sub))
+}
 
 // openFault says why the database at path did not open.
 func openFault(path string, err error) error {
