@@ -71,16 +71,11 @@ func (c *Client) Catalog(ctx context.Context) (catalog.Catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries := catalog.Catalog{}
+	values := make(map[string][]byte, len(kept))
 	for name, k := range kept {
-		var e catalog.Entry
-		if err := json.Unmarshal(k.Value, &e); err != nil {
-			return nil, fmt.Errorf("read the catalog's entry of %s: %w", name, err)
-		}
-		entries = append(entries, e)
+		values[name] = k.Value
 	}
-	entries.Sort()
-	return entries, nil
+	return catalog.Decode(values)
 }
 
 // entryLimit is how long a product may take to tell how it fares.

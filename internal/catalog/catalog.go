@@ -5,6 +5,8 @@ package catalog
 
 import (
 	"cmp"
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -159,4 +161,27 @@ func (c Catalog) hint(wanted string) string {
 		return "did you mean " + near + "?"
 	}
 	return "run meshctl catalog ls to see what there is"
+}
+
+// Decode reads the entries that a hub keeps, by product, each as its product wrote it.
+func Decode(kept map[string][]byte) (Catalog, error) {
+	all := make(Catalog, 0, len(kept))
+	for name, value := range kept {
+		e, err := DecodeEntry(name, value)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, e)
+	}
+	all.Sort()
+	return all, nil
+}
+
+// DecodeEntry reads one entry.
+func DecodeEntry(name string, value []byte) (Entry, error) {
+	var e Entry
+	if err := json.Unmarshal(value, &e); err != nil {
+		return e, fmt.Errorf("read the catalog's entry of %s: %w", name, err)
+	}
+	return e, nil
 }

@@ -5,14 +5,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/meshctl/meshctl/internal/app"
 	"github.com/meshctl/meshctl/internal/catalog"
-	"github.com/meshctl/meshctl/internal/fault"
-	"github.com/meshctl/meshctl/internal/product"
 	"github.com/meshctl/meshctl/internal/render"
 )
 
@@ -23,9 +20,10 @@ func newCatalog(g *globals) *cobra.Command {
 contract and state.`,
 		Example: `  meshctl catalog ls
   meshctl catalog show flights
-  meshctl catalog search delay airport`,
+  meshctl catalog search delay airport
+  meshctl catalog lineage delays`,
 	}
-	cmd.AddCommand(newCatalogLs(g), newCatalogShow(g), newCatalogSearch(g))
+	cmd.AddCommand(newCatalogLs(g), newCatalogShow(g), newCatalogSearch(g), newCatalogLineage(g), newCatalogDiff(g))
 	return cmd
 }
 
@@ -60,8 +58,8 @@ func portRows(g *globals, all catalog.Catalog, wide bool) (header []string, rows
 		m := e.Product.Metadata
 		for _, p := range e.Ports {
 			row := []string{
-				p.Address, p.Output.Type, fmt.Sprint(p.Records), fmt.Sprint(p.Last - min(p.Last, p.Visible)), fmt.Sprint(p.Dead),
-				ago(g.Now(), p.LastTime), portStatus(g, &e, &p), m.Owner,
+				p.Address, p.Output.Type, fmt.Sprint(p.Records), fmt.Sprint(p.Lag()), fmt.Sprint(p.Dead),
+				catalog.Ago(g.Now(), p.LastTime), e.State(&p, g.Now()), m.Owner,
 			}
 			if wide {
 				row = append(row, m.Domain, m.Version, e.HTTP, m.Description)
@@ -70,33 +68,6 @@ func portRows(g *globals, all catalog.Catalog, wide bool) (header []string, rows
 		}
 	}
 	return header, rows
-}
-
-func portStatus(g *globals, e *catalog.Entry, p *catalog.Port) string {
-	switch {
-	case e.Gone(g.Now()):
-		return "gone since " + ago(g.Now(), e.Seen)
-	case p.Error != "":
-		return "error"
-	}
-	return e.Product.Metadata.Status
-}
-
-// ago is how long before now t was, in its largest unit.
-func ago(now, t time.Time) string {
-	if t.IsZero() {
-		return "never"
-	}
-	switch d := max(now.Sub(t), 0); {
-	case d < time.Minute:
-		return fmt.Sprintf("%ds", int(d.Seconds()))
-	case d < time.Hour:
-		return fmt.Sprintf("%dm", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%dh", int(d.Hours()))
-	default:
-		return fmt.Sprintf("%dd", int(d.Hours()/24))
-	}
 }
 
 func newCatalogShow(g *globals) *cobra.Command {
@@ -111,13 +82,9 @@ func newCatalogShow(g *globals) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				e := all.Product(args[0])
-				if e == nil {
-					hint := "run meshctl catalog ls to see what there is"
-					if near := all.Nearest(args[0]); near != "" {
-						hint = "did you mean " + near + "?"
-					}
-					return fault.New(fault.NotFound, hint, "there is no product %q in the catalog", args[0])
+				e, err := all.Known(args[0])
+				if err != nil {
+					return err
 				}
 				if !people(o.format) {
 					return g.write(o.format, e, func() ([]string, [][]string) { return contractRows(e) })
@@ -134,7 +101,7 @@ func showProduct(g *globals, e *catalog.Entry, f render.Format) error {
 	m := e.Product.Metadata
 	state := m.Status
 	if e.Gone(g.Now()) {
-		state = "gone since " + ago(g.Now(), e.Seen)
+		state = "gone since " + catalog.Ago(g.Now(), e.Seen)
 	}
 	fmt.Fprintf(g.Out, "%s %s (%s), domain %s, owner %s\n", m.Name, m.Version, state, m.Domain, m.Owner)
 	if m.Description != "" {
@@ -162,38 +129,18 @@ func showProduct(g *globals, e *catalog.Entry, f render.Format) error {
 	for _, p := range e.Ports {
 		fmt.Fprintf(g.Out, "\nport %s (%s): %s, ", p.Address, p.Output.Type, count(int(p.Records), "record"))
 		if !p.LastTime.IsZero() {
-			fmt.Fprintf(g.Out, "last %s ago, ", ago(g.Now(), p.LastTime))
+			fmt.Fprintf(g.Out, "last %s ago, ", catalog.Ago(g.Now(), p.LastTime))
 		}
-		fmt.Fprintf(g.Out, "lag %d, dead letters %d\n", p.Last-min(p.Last, p.Visible), p.Dead)
+		fmt.Fprintf(g.Out, "lag %d, dead letters %d\n", p.Lag(), p.Dead)
 		if p.Error != "" {
 			fmt.Fprintf(g.Out, "error: %s\n", p.Error)
 		}
-		err := g.write(f, nil, func() ([]string, [][]string) { return filled(columnRows(&p.Output)) })
+		err := g.write(f, nil, func() ([]string, [][]string) { return filled(catalog.ContractRows(&p.Output)) })
 		if err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func columnRows(out *product.Output) (header []string, rows [][]string) {
-	for _, c := range out.Schema {
-		typ := c.LogicalType
-		if c.PhysicalType != "" {
-			typ = c.PhysicalType
-		}
-		role := ""
-		for i, k := range out.Key {
-			if k == c.Name {
-				role = fmt.Sprintf("key %d", i+1)
-			}
-		}
-		if role == "" && c.Required {
-			role = "required"
-		}
-		rows = append(rows, []string{c.Name, typ, role, c.Classification, c.Description})
-	}
-	return []string{"column", "type", "role", "classification", "description"}, rows
 }
 
 // filled leaves out columns that are empty in every row.
@@ -221,7 +168,7 @@ func filled(header []string, rows [][]string) ([]string, [][]string) {
 func contractRows(e *catalog.Entry) (header []string, rows [][]string) {
 	for _, p := range e.Ports {
 		var columns [][]string
-		header, columns = columnRows(&p.Output)
+		header, columns = catalog.ContractRows(&p.Output)
 		for _, row := range columns {
 			rows = append(rows, append([]string{p.Address}, row...))
 		}

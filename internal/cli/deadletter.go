@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/meshctl/meshctl/internal/app"
+	"github.com/meshctl/meshctl/internal/catalog"
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/record"
 	"github.com/meshctl/meshctl/internal/render"
@@ -53,7 +54,7 @@ func letterRows(g *globals, letters []app.Letter, brief bool) (header []string, 
 		if brief {
 			reason, value = beginning(reason), beginning(value)
 		}
-		rows = append(rows, []string{fmt.Sprint(l.Seq), ago(g.Now(), l.Time), l.Origin, reason, value})
+		rows = append(rows, []string{fmt.Sprint(l.Seq), catalog.Ago(g.Now(), l.Time), l.Origin, reason, value})
 	}
 	return []string{"letter", "age", "origin", "reason", "value"}, rows
 }

@@ -46,8 +46,8 @@ func (o *output) Type() string { return "format" }
 // Set chooses a format, which must be one that the command offers.
 func (o *output) Set(s string) error {
 	f, err := render.ParseFormat(s)
-	if s == string(parquet) {
-		f, err = parquet, nil
+	if slices.Contains(o.offers, s) { // such as parquet, which only a file can hold
+		f, err = render.Format(s), nil
 	}
 	if err != nil || !slices.Contains(o.offers, string(f)) {
 		return fmt.Errorf("choose one of %s", strings.Join(o.offers, ", "))

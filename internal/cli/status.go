@@ -176,7 +176,7 @@ func fareOf(e *catalog.Entry, now time.Time) *inMesh {
 	for _, p := range e.Ports {
 		m.Ports = append(m.Ports, portFare{
 			Address: p.Address, Records: p.Records, Last: uint64(p.Last), Visible: uint64(p.Visible),
-			Lag: uint64(p.Last - min(p.Last, p.Visible)), Dead: p.Dead, Error: p.Error,
+			Lag: p.Lag(), Dead: p.Dead, Error: p.Error,
 		})
 	}
 	return m
@@ -191,7 +191,7 @@ func statusRows(g *globals, all []fared, wide bool) (header []string, rows [][]s
 		joined, lag, dead := meshCells(f.Mesh)
 		row := []string{
 			f.Product, f.State, fmt.Sprintf("%d/%d", f.Ready, f.Replicas), f.Version, fmt.Sprint(f.Restarts),
-			ago(g.Now(), f.Since), volumeCell(f.Volumes), joined, lag, dead,
+			catalog.Ago(g.Now(), f.Since), volumeCell(f.Volumes), joined, lag, dead,
 		}
 		if wide {
 			var nodes, classes []string
