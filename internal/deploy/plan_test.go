@@ -25,24 +25,29 @@ spec:
 `
 
 // unit is a product's, as its descriptor and edit make it.
-func unit(t *testing.T, c *kube.Cluster, name, description string, edit func(*product.Product)) Unit {
+func unit(t testing.TB, c *kube.Cluster, name, description string, edit func(*product.Product)) Unit {
 	t.Helper()
-	text := []byte(fmt.Sprintf(descriptor, name, description))
-	p, problems := product.Parse("x", text)
+	return written(t, c, fmt.Sprintf(descriptor, name, description), edit)
+}
+
+// written is the unit of a descriptor's text.
+func written(t testing.TB, c *kube.Cluster, text string, edit func(*product.Product)) Unit {
+	t.Helper()
+	p, problems := product.Parse("x", []byte(text))
 	if problems != nil {
 		t.Fatal(problems)
 	}
 	if edit != nil {
 		edit(p)
 	}
-	objects, err := manifest.Product(p, map[string][]byte{product.FileName: text}, manifest.Options{Namespace: c.Namespace, Image: "localhost/meshctl:test"})
+	objects, err := manifest.Product(p, map[string][]byte{product.FileName: []byte(text)}, manifest.Options{Namespace: c.Namespace, Image: "localhost/meshctl:test"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Unit{Name: name, Objects: objects}
+	return Unit{Name: p.Metadata.Name, Objects: objects}
 }
 
-func plan(t *testing.T, c *kube.Cluster, o PlanOptions, units ...Unit) *Plan {
+func plan(t testing.TB, c *kube.Cluster, o PlanOptions, units ...Unit) *Plan {
 	t.Helper()
 	p, err := MakePlan(t.Context(), c, units, o)
 	if err != nil {
@@ -51,14 +56,14 @@ func plan(t *testing.T, c *kube.Cluster, o PlanOptions, units ...Unit) *Plan {
 	return p
 }
 
-func carry(t *testing.T, c *kube.Cluster, p *Plan) {
+func carry(t testing.TB, c *kube.Cluster, p *Plan) {
 	t.Helper()
 	if err := p.Carry(t.Context(), c, func(*Step) {}); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func deployed(t *testing.T, c *kube.Cluster, units ...Unit) {
+func deployed(t testing.TB, c *kube.Cluster, units ...Unit) {
 	t.Helper()
 	carry(t, c, plan(t, c, PlanOptions{}, units...))
 }

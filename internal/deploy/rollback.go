@@ -89,7 +89,42 @@ func Rollback(ctx context.Context, c *kube.Cluster, name string, number int64, d
 		return from, to, fault.New(fault.NotFound, "run meshctl rollback "+name+" --list to see what there is", "product %s: the cluster keeps no revision %d", name, number)
 	}
 	to = revisions[j]
+	if err := wouldBreak(ctx, c, &from, &to, name); err != nil {
+		return from, to, err
+	}
 	return from, to, to.restore(ctx, c, name, dryRun)
+}
+
+// wouldBreak says why the product would refuse the revision's descriptor: what its
+// readers rely on by now is not in it. Only where the product runs is it known that it
+// follows the present descriptor; one that does not run may go back to anything.
+func wouldBreak(ctx context.Context, c *kube.Cluster, from, to *Revision, name string) error {
+	pods, err := list[pod](ctx, c, "Pod", selector([]string{name}))
+	if err != nil {
+		return err
+	}
+	runs := slices.ContainsFunc(pods, func(p pod) bool { return p.ready() && p.Metadata.revision() == from.Name })
+	if !runs || from.Config == "" || to.Config == "" {
+		return nil
+	}
+	var both [2]*product.Product
+	for i, r := range []*Revision{from, to} {
+		config, err := c.Get(ctx, kube.Ref{Kind: "ConfigMap", Name: copyName(name, r.Config)})
+		if err = ignoreMissing(err); err != nil {
+			return err
+		}
+		var problems []product.Problem
+		if both[i], problems = product.Parse(product.FileName, []byte(kube.Text(config, "data", product.FileName))); problems != nil {
+			return nil // another release of meshctl wrote it; the product will tell
+		}
+	}
+	for _, change := range product.Compare(both[0], both[1]) {
+		if change.Breaking {
+			return fault.New(fault.Rejected, "deploy a new version that keeps it", "roll back %s to revision %d: its readers may rely on what that lacks: %s: %s",
+				name, to.Number, change.Path, change.Message)
+		}
+	}
+	return nil
 }
 
 // restore makes the revision's files and then its template those of the product.

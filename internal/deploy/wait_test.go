@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -228,5 +229,37 @@ func TestRollback(t *testing.T) {
 	}
 	if _, _, err := Rollback(t.Context(), c, "never", 0, false); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A product that runs is not rolled back to a contract that it would refuse; one that
+// does not run may go back to any.
+func TestRollbackKeepsWhatReadersRelyOn(t *testing.T) {
+	c := kubetest.Cluster(t)
+	one := nobodys(t, c, "a", "one")
+	two := written(t, c, strings.Replace(fmt.Sprintf(descriptor, "a", "two"), "schema: [", "schema: [{name: b, logicalType: string}, ", 1), nil)
+	podSpec(t, two)["schedulerName"] = "nobody"
+	deployed(t, c, one)
+	waitFor(t, "the first pod", func() bool { return exists(t, c, "Pod", "a-0") })
+	kubetest.Ready(t, c, "a-0") // or it would not be replaced
+	deployed(t, c, two)
+	waitFor(t, "the second pod", func() bool {
+		all, err := Revisions(t.Context(), c, "a")
+		if err != nil || len(all) != 2 || !all[0].Current {
+			return false
+		}
+		pods, err := list[pod](t.Context(), c, "Pod", selector([]string{"a"}))
+		return err == nil && len(pods) == 1 && pods[0].Metadata.revision() == all[0].Name
+	})
+	if _, _, err := Rollback(t.Context(), c, "a", 0, true); err != nil {
+		t.Errorf("the pod does not run, and yet: %v", err)
+	}
+	kubetest.Ready(t, c, "a-0")
+	_, _, err := Rollback(t.Context(), c, "a", 0, false)
+	if fault.KindOf(err) != fault.Rejected || !strings.Contains(err.Error(), "column b is removed") {
+		t.Errorf("got %v", err)
+	}
+	if p := plan(t, c, PlanOptions{}, two); p.Changes() {
+		t.Errorf("it was refused and did\n%s", changes(p))
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-
-	"golang.org/x/mod/semver"
 )
 
 // Change is one difference between two versions of a product. Its Path names ports and
@@ -23,9 +21,10 @@ type Change struct {
 // old, both with defaults, as Parse gives them. A change that breaks readers of a port
 // is Breaking unless the major grew, for a new major has streams of its own. Another
 // name or domain is always Breaking, for every name derives from them, and so is a
-// version that goes backwards. It is nil when nothing changes.
+// major that goes backwards. Within a major the version may go back, as it does when a
+// release is taken back. It is nil when nothing changes.
 func Compare(old, new *Product) []Change {
-	c := comparison{grew: new.Major() > old.Major(), major: old.Major() + 1}
+	c := comparison{grew: new.Major() > old.Major(), shrank: new.Major() < old.Major(), major: old.Major() + 1}
 	c.metadata(&old.Metadata, &new.Metadata)
 	for i := range old.Spec.Outputs {
 		o := &old.Spec.Outputs[i]
@@ -49,6 +48,7 @@ func Compare(old, new *Product) []Change {
 
 type comparison struct {
 	grew    bool // the major grew
+	shrank  bool // it went back
 	major   int  // the least major that may break
 	changes []Change
 }
@@ -79,9 +79,9 @@ func (c *comparison) metadata(old, new *Metadata) {
 	if old.Domain != new.Domain {
 		c.refused("metadata.domain", "make it a product of its own", "the domain changes from %s to %s, and every subject with it", old.Domain, new.Domain)
 	}
-	switch d := semver.Compare("v"+new.Version, "v"+old.Version); {
-	case d < 0:
-		c.refused("metadata.version", "write a version after "+old.Version, "the version goes back from %s to %s", old.Version, new.Version)
+	switch {
+	case c.shrank:
+		c.refused("metadata.version", "write a version after "+old.Version, "the major goes back from %s to %s", old.Version, new.Version)
 	case old.Version != new.Version:
 		c.note("metadata.version", "the version changes from %s to %s", old.Version, new.Version)
 	}

@@ -34,8 +34,7 @@ func TestCompare(t *testing.T) {
 		{"nothing", "", "", ""},
 		{"rename", "name: tickets, domain", "name: tix, domain", "!metadata.name: the product is renamed from tickets to tix"},
 		{"domain", "domain: aviation", "domain: travel", "!metadata.domain: the domain changes from aviation to travel, and every subject with it"},
-		{"version back", "1.2.0", "1.1.9", "!metadata.version: the version goes back from 1.2.0 to 1.1.9"},
-		{"release candidate after release", "1.2.0", "1.2.0-rc.1", "!metadata.version: the version goes back from 1.2.0 to 1.2.0-rc.1"},
+		{"version back", "1.2.0", "1.1.9", "metadata.version: the version changes from 1.2.0 to 1.1.9"},
 		{"version", "1.2.0", "1.10.0", "metadata.version: the version changes from 1.2.0 to 1.10.0"},
 		{"owner", "owner: ops", "owner: sales", `metadata.owner: owner changes from "ops" to "sales"`},
 		{"description", "owner: ops", "owner: ops, description: " + strings.Repeat("x", 99), `metadata.description: description changes`},
@@ -111,6 +110,13 @@ func TestCompare(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestCompareMajorGoesBack(t *testing.T) {
+	old, now := mustParse(t, "old", []byte(strings.Replace(before, "1.2.0", "2.0.0", 1))), mustParse(t, "new", []byte(before))
+	if got, want := changeText(Compare(old, now)), "!metadata.version: the major goes back from 2.0.0 to 1.2.0"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 
