@@ -20,7 +20,8 @@ seen, and so is what the server would refuse. Each change bears its class:
 
   in place    nothing restarts
   rolling     pods are replaced, one after the other
-  recreate    the StatefulSet is made again for its volumes to grow; pods stay
+  recreate    volumes grow; the StatefulSet is made again around its pods,
+              which are replaced only if their template changes too
   forbidden   it cannot be done, and deploy would refuse the whole plan
 
 Exit code 0 says that nothing differs, 1 that something does, more that the comparison

@@ -53,7 +53,7 @@ func (s *survey) fixed(live kube.Object, step *Step) kube.Object {
 		step.Fields = append(step.Fields, c.Change)
 	}
 	step.Class, step.uid = Recreate, kube.Text(live, "metadata", "uid")
-	step.Reason = "the StatefulSet is made again for its volumes to grow; pods and volumes stay"
+	step.Reason = "its volumes grow; the StatefulSet is made again around its pods, which run on"
 	try := kube.Clone(want)
 	if spec, ok := try["spec"].(map[string]any); ok {
 		spec["volumeClaimTemplates"] = kube.Field(live, "spec", "volumeClaimTemplates")

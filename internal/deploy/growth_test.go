@@ -37,7 +37,7 @@ func TestVolumesGrow(t *testing.T) {
 	next := unit(t, c, "a", "", sized("2Gi", class))
 	p := plan(t, c, PlanOptions{}, next)
 	want(t, p, "change (in place) persistentvolumeclaim/data-a-0", "change (recreate) statefulset/a")
-	if s := find(t, p, "statefulset/a"); fieldsOf(s) != "spec.volumeClaimTemplates[data].spec.resources.requests.storage: 1Gi -> 2Gi" || !strings.Contains(s.Reason, "pods and volumes stay") {
+	if s := find(t, p, "statefulset/a"); fieldsOf(s) != "spec.volumeClaimTemplates[data].spec.resources.requests.storage: 1Gi -> 2Gi" || !strings.Contains(s.Reason, "which run on") {
 		t.Errorf("reason %q, fields\n%s", s.Reason, fieldsOf(s))
 	}
 	carry(t, c, p)

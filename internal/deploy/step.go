@@ -24,7 +24,7 @@ type Class string
 const (
 	InPlace   Class = "in place"  // nothing restarts
 	Rolling   Class = "rolling"   // pods are replaced, one after the other
-	Recreate  Class = "recreate"  // the StatefulSet is made again around its running pods; they stay, and so do their volumes
+	Recreate  Class = "recreate"  // volumes grow; the StatefulSet is made again around its running pods, which are replaced only if their template changes too
 	Forbidden Class = "forbidden" // Kubernetes does not let it happen, or data would go
 )
 

@@ -182,7 +182,7 @@ func (s *Step) compare(live, got kube.Object) {
 	case s.Class == "":
 		s.Class = class
 	case class == Rolling:
-		s.Reason += "; then the pods are replaced for their new template"
+		s.Reason = "its volumes grow; the StatefulSet is made again around its pods, which are then replaced, for their template changes too"
 	}
 }
 
