@@ -70,11 +70,14 @@ func (p *Product) openInputs(ctx context.Context, desc *product.Product, whole f
 func (p *Product) driveCommand(desc *product.Product, pt *port) func(context.Context) error {
 	spec, emitter := *desc.Spec.Logic.Command, pt.emitter()
 	return func(ctx context.Context) error {
+		command := &pipeline.Command{Spec: spec, Dir: p.o.Dir, Env: p.o.Env, Logger: pt.logger()}
+		if err := command.Find(); err != nil { // now, and not only when a first record comes
+			return err
+		}
 		inputs, err := p.openInputs(ctx, desc, func(product.Input) bool { return false })
 		if err != nil {
 			return err
 		}
-		command := &pipeline.Command{Spec: spec, Dir: p.o.Dir, Env: p.o.Env, Logger: pt.logger()}
 		logic := batchLogic(pt, emitter, command)
 		for _, in := range inputs {
 			logic.Inputs = append(logic.Inputs, in.logicInput(p, spec.BatchSize))

@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/meshctl/meshctl/internal/product"
@@ -34,6 +37,18 @@ type Command struct {
 	Logger *slog.Logger
 
 	process *process
+}
+
+// Find says whether there is such a program, and starts nothing.
+func (c *Command) Find() error {
+	name := c.Spec.Run[0]
+	if strings.Contains(name, "/") && !filepath.IsAbs(name) {
+		name = filepath.Join(c.Dir, name)
+	}
+	if _, err := exec.LookPath(name); err != nil {
+		return noProgram(err)
+	}
+	return nil
 }
 
 // Apply runs one batch through the program, in frames of at most BatchSize records.

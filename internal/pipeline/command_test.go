@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -194,6 +195,27 @@ func TestCommandThatIsNotThere(t *testing.T) {
 	_, rejected, err := iso.Apply(t.Context(), 1, "in", items(`{"a":1}`))
 	if isBatch(err) || fault.KindOf(err) != fault.Invalid || len(rejected) > 0 || !strings.Contains(err.Error(), "no-such-program-anywhere") {
 		t.Errorf("%d rejected, error %v", len(rejected), err)
+	}
+}
+
+func TestCommandFind(t *testing.T) {
+	c := &Command{Dir: t.TempDir()}
+	for name, mode := range map[string]os.FileMode{"program": 0o755, "text": 0o644} {
+		if err := os.WriteFile(filepath.Join(c.Dir, name), nil, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for run, there := range map[string]bool{
+		"cat": true, "./program": true, filepath.Join(c.Dir, "program"): true,
+		"no-such-program-anywhere": false, "./nothing": false, "./text": false, "program": false,
+	} {
+		c.Spec.Run = []string{run}
+		switch err := c.Find(); {
+		case there && err != nil:
+			t.Error(err)
+		case !there && (fault.KindOf(err) != fault.Invalid || fault.HintOf(err) == "" || !strings.Contains(err.Error(), run[1:])):
+			t.Errorf("%s: got %v", run, err)
+		}
 	}
 }
 

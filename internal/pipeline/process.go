@@ -63,7 +63,7 @@ func startProcess(c *Command) (p *process, err error) {
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := p.cmd.Start(); err != nil {
 		closeAll(stdin, stdout, stderr)
-		return nil, fault.New(fault.Invalid, "install it, or correct spec.logic.command.run", "start program: %w", err)
+		return nil, noProgram(err)
 	}
 	p.kill = sync.OnceFunc(p.stop)
 	p.lines = bufio.NewScanner(stdout)
@@ -71,6 +71,10 @@ func startProcess(c *Command) (p *process, err error) {
 	p.logs.Go(func() { p.log(c.Logger.With("program", c.Spec.Run[0])) })
 	go p.wait()
 	return p, nil
+}
+
+func noProgram(err error) error {
+	return fault.New(fault.Invalid, "install it, or correct spec.logic.command.run", "start program: %w", err)
 }
 
 // wait ends with the program; end waits for it.
