@@ -252,7 +252,7 @@ func probed(c *container, e *evidence, t *Trouble) {
 		t.Reason, t.Message = ev.Reason, strings.TrimSpace(ev.Message)
 	}
 	t.Hint = "read its log with meshctl logs " + t.Product
-	t.crashed = c.RestartCount > 0
+	t.crashed = true
 }
 
 // newest is the latest event of which is is true.
