@@ -28,6 +28,7 @@ var dependencies = map[string]string{
 	"jsm.go":      "github.com/nats-io/jsm.go",
 	"Badger":      "github.com/dgraph-io/badger",
 	"duckdb-go":   "github.com/duckdb/duckdb-go",
+	"minio-go":    "github.com/minio/minio-go",
 	"client-go":   "k8s.io",
 
 	"go-containerregistry": "github.com/google/go-containerregistry",

@@ -14,6 +14,7 @@ import (
 	"github.com/meshctl/meshctl/internal/mesh"
 	"github.com/meshctl/meshctl/internal/olap"
 	"github.com/meshctl/meshctl/internal/product"
+	"github.com/meshctl/meshctl/internal/record"
 )
 
 // The stores that are kept from the logs, by their folder in the product's data.
@@ -36,7 +37,7 @@ func (p *Product) openKV(ctx context.Context) error {
 
 func (p *Product) openTables(ctx context.Context) error {
 	return p.mending(ctx, tableFolder, func() (err error) {
-		p.tables, err = olap.Open(ctx, p.data.sub(tableFolder), olap.Options{MemoryLimit: p.memory / 2, Logger: p.log})
+		p.tables, err = olap.Open(ctx, p.data.sub(tableFolder), olap.Options{MemoryLimit: p.memory / 2, Logger: p.log, Store: p.store})
 		return err
 	})
 }
@@ -48,7 +49,7 @@ func (p *Product) mending(ctx context.Context, folder string, open func() error)
 	if !damaged(err) {
 		return err
 	}
-	if whole := p.logsWhole(ctx); whole != nil && !p.o.LoseExpired {
+	if whole := p.logsWhole(ctx, folder); whole != nil && !p.o.LoseExpired {
 		return fault.New(fault.Conflict, loseExpiredHint, "%w; %w", err, whole)
 	}
 	if err := p.setAside(folder, err); err != nil {
@@ -103,9 +104,10 @@ func (p *Product) asides() []string {
 	return kept
 }
 
-// logsWhole says which port's log no longer holds all records that stores were made of;
-// nil when every log does. Tables of inputs come from mirrors, which drop nothing.
-func (p *Product) logsWhole(ctx context.Context) error {
+// logsWhole says which port's log no longer holds all records that the stores in folder
+// were made of, a bucket's aside; nil when every log does. Tables of inputs come from
+// mirrors, which drop nothing.
+func (p *Product) logsWhole(ctx context.Context, folder string) error {
 	contracts, err := p.savedContracts()
 	if err != nil {
 		return err
@@ -115,25 +117,31 @@ func (p *Product) logsWhole(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := expired(c.ID, &c.Output, state); err != nil {
+		after := record.Seq(0)
+		if folder == tableFolder {
+			if after, err = olap.Rolled(ctx, p.store, c.ID.Folder()); err != nil {
+				return err
+			}
+		}
+		if err := expired(c.ID, &c.Output, state, after); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// expired says what a log no longer has of the records that stores were made of. Of a
-// compacted log every key's latest record is enough, as long as nothing else drops it.
-func expired(id product.PortID, out *product.Output, s mesh.StreamState) error {
+// expired says what a log no longer has of the records behind after that stores were made
+// of. Of a compacted log every key's latest record is enough, as long as nothing else drops it.
+func expired(id product.PortID, out *product.Output, s mesh.StreamState, after record.Seq) error {
 	limited := out.Retention.Age != 0 || out.Retention.Bytes != ""
 	switch {
-	case s.Last == 0, out.Retention.Compact && !limited:
+	case s.Last <= after, out.Retention.Compact && !limited:
 		return nil
 	case out.Retention.Compact:
 		return fmt.Errorf("the log of %s is compacted and its retention drops records, so older ones that the stores hold may be lost", id)
-	case s.First > 1:
+	case s.First > after+1:
 		return fmt.Errorf("the log of %s begins at record %d, so the older records that the stores hold would be lost", id, s.First)
-	case s.Msgs < uint64(s.Last):
+	case after == 0 && s.Msgs < uint64(s.Last):
 		return fmt.Errorf("the log of %s lacks %d of %d records, which the stores may hold", id, uint64(s.Last)-s.Msgs, s.Last)
 	}
 	return nil

@@ -105,7 +105,7 @@ func (p *Product) openInputTable(ctx context.Context, in *input) (err error) {
 		pipeline.Supervise(ctx, log, "materialise input", faults.report("input "+in.spec.Name), m.Run)
 	})
 	in.steps.run(func(ctx context.Context) {
-		pipeline.Supervise(ctx, log, "maintain input", faults.report("maintain input "+in.spec.Name), maintain(in.table, p.o.MaintainEvery))
+		maintain(ctx, in.table, p.o.MaintainEvery, log, faults.report("maintain input "+in.spec.Name))
 	})
 	return nil
 }

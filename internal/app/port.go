@@ -21,6 +21,9 @@ import (
 // maintainEvery is, unless ProductOptions say otherwise, how often a table is asked whether a roll or compaction is due.
 const maintainEvery = 5 * time.Second
 
+// longestMaintainPause is the longest that a table's maintenance waits after an error.
+const longestMaintainPause = time.Minute
+
 // port is one major version of one output at work: its streams, its stores and the
 // steps between them.
 type port struct {
@@ -98,6 +101,9 @@ func (p *Product) openPort(ctx context.Context, saved savedContract, newest bool
 		SegmentRows: p.desc.Spec.Storage.SegmentRows,
 		SegmentAge:  time.Duration(p.desc.Spec.Storage.SegmentAge),
 	})
+	if err == nil && p.store.Bucket != nil {
+		err = pt.followTable(ctx, p.leaf.Conn())
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +116,9 @@ func (pt *port) start(drive func(context.Context) error) {
 	pt.drive = drive
 	pt.steps = newGroup(pt.p.steps.ctx)
 	pt.step("materialise", pt.materialiser(pt.stores()).Run)
-	pt.step("maintain", maintain(pt.table, pt.p.o.MaintainEvery))
+	pt.steps.run(func(ctx context.Context) {
+		maintain(ctx, pt.table, pt.p.o.MaintainEvery, pt.logger(), pt.faults.report("maintain"))
+	})
 	if drive != nil {
 		pt.step("write", drive)
 	}
@@ -167,20 +175,31 @@ func (pt *port) materialiser(stores []pipeline.Store) *pipeline.Materialiser {
 	}
 }
 
-// maintain rolls and compacts a table when it is due.
-func maintain(t *olap.Table, every time.Duration) func(context.Context) error {
-	return func(ctx context.Context) error {
-		tick := time.NewTicker(every)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case now := <-tick.C:
-				if err := t.Maintain(ctx, now); err != nil {
-					return err
-				}
-			}
+// maintain rolls and compacts a table when it is due, until ctx is done. While that does
+// not work, it is tried again after a pause that doubles, and reported all the while: a
+// bucket may be away for long, and a roll is work.
+func maintain(ctx context.Context, t *olap.Table, every time.Duration, log *slog.Logger, report func(error)) {
+	pause := every
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		err := t.Maintain(ctx, time.Now())
+		if ctx.Err() != nil {
+			return
+		}
+		report(err)
+		switch {
+		case err != nil && pause == every:
+			log.Warn("a table is not maintained; trying on", "error", err, "hint", fault.HintOf(err))
+			pause = 2 * every
+		case err != nil:
+			pause = min(2*pause, longestMaintainPause)
+		case pause != every:
+			log.Warn("the table is maintained again")
+			pause = every
 		}
 	}
 }
@@ -205,6 +224,11 @@ func (pt *port) appending(l *appendLog) *appendLog {
 	return l
 }
 
+// checkpoint is where the door remembers its position when the log does not tell it.
+func (pt *port) checkpoint() pipeline.Checkpoint {
+	return pipeline.Checkpoint{Path: pt.p.data.sub("logic", pt.id.Folder()+".position")}
+}
+
 // door is the step of a port that takes published records as they are.
 func (pt *port) door() *pipeline.Door {
 	nc := pt.p.leaf.Conn()
@@ -213,7 +237,7 @@ func (pt *port) door() *pipeline.Door {
 		Inbox:      openSource(nc, pt.id.InboxStream()),
 		Log:        pt.appending(newLog(nc, pt.id.Stream(), "")),
 		Dead:       pt.appending(pt.deadLog(pipelineSource)),
-		Checkpoint: pipeline.Checkpoint{Path: pt.p.data.sub("logic", pt.id.Folder()+".position")},
+		Checkpoint: pt.checkpoint(),
 		Progress:   pt.progress,
 		Trim:       trimInbox(nc, pt.id.InboxStream()),
 	}

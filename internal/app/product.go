@@ -31,6 +31,9 @@ type ProductOptions struct {
 	Logger  *slog.Logger
 	// LoseExpired lets a damaged store be made again from a log that has dropped records.
 	LoseExpired bool
+	// BucketKeys is the folder with the credentials of the product's bucket, a file each;
+	// empty: they are in Env.
+	BucketKeys string
 	// MaintainEvery is how often a table is asked whether a roll or compaction is due; 5 s when 0.
 	MaintainEvery time.Duration
 }
@@ -43,7 +46,8 @@ type Product struct {
 	leaf       *mesh.Leaf
 	kv         *kv.DB
 	tables     *olap.DB
-	memory     int64 // what the descriptor gave it at the start
+	memory     int64              // what the descriptor gave it at the start
+	store      olap.BucketOptions // as it was at the start
 	service    *mesh.Service
 	http       *serve.Server
 	steps      *group
@@ -111,6 +115,9 @@ func (p *Product) openStores(ctx context.Context, desc *product.Product) (err er
 		}
 	}
 	if p.memory, err = desc.Spec.Resources.Memory.Bytes(); err != nil {
+		return err
+	}
+	if p.store, err = p.bucketStore(desc); err != nil {
 		return err
 	}
 	p.leaf, err = mesh.StartLeaf(ctx, mesh.LeafOptions{

@@ -43,7 +43,7 @@ func (p *Product) Rebuild(ctx context.Context, q RebuildRequest) (RebuildAnswer,
 		if err != nil {
 			return a, err
 		}
-		if err := expired(id, &out, state); err != nil && !q.LoseExpired {
+		if err := expired(id, &out, state, 0); err != nil && !q.LoseExpired {
 			return a, fault.New(fault.Conflict, "pass --dangerous-lose-expired to rebuild without them", "rebuild %s: %w", id, err)
 		}
 		// A renewal for the port before may have opened this one anew.
@@ -74,10 +74,10 @@ func (p *Product) rebuildPort(ctx context.Context, pt *port, q RebuildRequest) e
 		return nil
 	})
 	found := errors.Join(inKV, inTable)
-	if err != nil || found == nil || ctx.Err() != nil {
+	if err != nil || found == nil || ctx.Err() != nil || fault.KindOf(found) == fault.Unavailable {
 		return errors.Join(err, found)
 	}
-	if whole := p.logsWhole(ctx); whole != nil && !q.LoseExpired {
+	if whole := p.logsWhole(ctx, ""); whole != nil && !q.LoseExpired {
 		return fault.New(fault.Conflict, "pass --dangerous-lose-expired to rebuild without them", "%w; %w", found, whole)
 	}
 	return p.renew(ctx, inKV, inTable)

@@ -178,6 +178,7 @@ func runHub(ctx context.Context, g *globals, o hubOpts) error {
 type runOpts struct {
 	Dir, Data, Hub, HTTP, HTTPURL string
 	LoseExpired                   bool
+	BucketKeys                    string
 }
 
 const runLong = `Run one product as a process of its own, as a pod does. It works and answers whether or
@@ -199,6 +200,7 @@ func newRun(g *globals) *cobra.Command {
 	cmd.Flags().StringVar(&o.Hub, "hub", fmt.Sprintf("nats-leaf://127.0.0.1:%d", defaultLeafPort), "join the hub at this `URL`")
 	cmd.Flags().StringVar(&o.HTTP, "http", "127.0.0.1:0", "answer HTTP on this `address`; empty for none")
 	cmd.Flags().StringVar(&o.HTTPURL, "http-url", "", "tell the catalog this `URL` instead of that address")
+	cmd.Flags().StringVar(&o.BucketKeys, "bucket-keys", "", "read the bucket's credentials from the files of this `folder`\ninstead of the environment")
 	bindLoseExpired(cmd, &o.LoseExpired)
 	return cmd
 }
@@ -212,6 +214,7 @@ func runRun(ctx context.Context, g *globals, o runOpts) error {
 	k, err := app.KeepProduct(ctx, app.ProductOptions{
 		Dir: dir, Data: g.Abs(o.Data), HubLeaf: o.Hub, HTTP: o.HTTP, HTTPURL: o.HTTPURL,
 		Version: binary.Running().Version, Env: g.Environ(), Logger: g.logger(), LoseExpired: o.LoseExpired,
+		BucketKeys: o.BucketKeys,
 	})
 	if err != nil {
 		return err

@@ -15,7 +15,11 @@ const enough = 8
 func (t *Table) Compact(ctx context.Context) error {
 	t.upkeep.Lock()
 	defer t.upkeep.Unlock()
-	if err := t.compact(ctx, 2); err != nil {
+	err := t.claim(ctx, false)
+	if err == nil {
+		err = t.compact(ctx, 2)
+	}
+	if err != nil {
 		return fmt.Errorf("compact %s: %w", t.spec.Name, err)
 	}
 	return nil
@@ -60,10 +64,10 @@ func (t *Table) merge(ctx context.Context, group []segment) error {
 	for _, part := range parts[1:] {
 		sql += " UNION ALL " + part
 	}
-	if err := t.writeSegment(ctx, &s, sql); err != nil {
+	if err := t.writeSegment(ctx, &s, group, sql); err != nil {
 		return err
 	}
-	return t.install(ctx, func(q *port) []segment {
+	return t.install(ctx, s, func(q *port) []segment {
 		var kept []segment
 		for _, old := range q.segments {
 			switch {
@@ -85,12 +89,19 @@ func (t *Table) merge(ctx context.Context, group []segment) error {
 func (t *Table) Maintain(ctx context.Context, now time.Time) error {
 	t.upkeep.Lock()
 	defer t.upkeep.Unlock()
-	due, err := t.due(ctx, now)
+	due := false
+	err := t.claim(ctx, false)
+	if err == nil {
+		due, err = t.due(ctx, now)
+	}
 	if err == nil && due {
 		err = t.roll(ctx)
 	}
 	if err == nil && !t.spec.State {
 		err = t.compact(ctx, enough)
+	}
+	if err == nil && t.remote != nil {
+		err = t.remote.collect(ctx, t.db.store.Bucket)
 	}
 	if err != nil {
 		return fmt.Errorf("maintain %s: %w", t.spec.Name, err)

@@ -109,6 +109,12 @@ func inspect(path string) error {
 func (db *DB) inspectSegments(p *port) error {
 	for _, s := range p.segments {
 		path := filepath.Join(db.dir, p.folder, s.file)
+		if db.cache != nil && named(s.file) { // elsewhere too, so it may be missing here
+			if err := db.cache.keep(p.folder+"/"+s.file, s.bytes); err != nil {
+				return err
+			}
+			continue
+		}
 		f, err := os.Open(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			return damage(fmt.Errorf("segment %s is missing", path))

@@ -11,6 +11,9 @@ import (
 func (t *Table) Drop(ctx context.Context) error {
 	t.upkeep.Lock()
 	defer t.upkeep.Unlock()
+	if err := t.dropRemote(ctx); err != nil {
+		return fmt.Errorf("drop %s: %w", t.spec.Name, err)
+	}
 	t.db.mu.Lock()
 	defer t.db.mu.Unlock()
 	old := t.port()
@@ -22,26 +25,33 @@ func (t *Table) Drop(ctx context.Context) error {
 		if err := w.exec(ctx, p.tailDDL()); err != nil {
 			return err
 		}
-		if err := saveSegments(ctx, w, p); err != nil {
-			return err
-		}
-		if err := t.save(ctx, w, p); err != nil {
-			return err
-		}
-		for _, level := range old.levels() {
-			if err := w.exec(ctx, "DROP TABLE "+level); err != nil {
-				return err
-			}
-		}
-		return nil
+		return t.replace(ctx, w, p, old.levels())
 	})
 	if err != nil {
+		t.remote.doubt()
 		return fmt.Errorf("drop %s: %w", t.spec.Name, err)
 	}
 	t.db.ports[t.id] = p
 	t.db.retire(old, old.segments)
 	t.since = time.Time{}
 	return nil
+}
+
+// dropRemote empties the table in the bucket.
+func (t *Table) dropRemote(ctx context.Context) error {
+	r := t.remote
+	if r == nil {
+		return nil
+	}
+	if err := t.claim(ctx, false); err != nil { // perhaps of what is to be dropped
+		if r.lost != nil {
+			return r.lost
+		}
+		if _, r.version, err = t.db.look(ctx, r); err != nil {
+			return err
+		}
+	}
+	return t.publish(ctx, func(p *port) { p.segments, p.rolled = nil, 0 })
 }
 
 // Forget drops a table and what it was made with, so that Table can make it anew with
@@ -52,6 +62,13 @@ func (db *DB) Forget(ctx context.Context, schema, name string) error {
 	p := db.find(schema, name)
 	if p == nil {
 		return nil
+	}
+	if db.cache != nil {
+		r := db.remoteOf(p.folder)
+		if err := db.store.Bucket.Delete(ctx, r.manifest()); err != nil {
+			return fmt.Errorf("forget %s.%s: %w", schema, name, err)
+		}
+		r.doubt()
 	}
 	err := db.write(ctx, func(w *conn) error {
 		for _, view := range p.views {

@@ -12,6 +12,19 @@
 // transaction that adds the file. Deleting the rows instead would leave holes in the
 // database file, and hold up commits for as long as the file takes to write.
 //
+// Segments may live in a bucket, and the volume then is a cache of them. The bucket's
+// manifest of a table is the authority: a segment is uploaded under a name that none ever
+// had, the manifest that names it takes the place of the one before if nobody else replaced
+// that (If-Match), and then the DuckDB transaction follows. A volume that is behind, for a
+// crash or because it is empty, follows when it opens, and the log gives it the rest: what
+// the manifest holds up to is the table's position. Nothing is deleted from the bucket but
+// right after a manifest of our own got there, which ends every earlier request still on
+// its way, and only what that does not name. The manifest bears the volume's name, for a
+// position means something only beside the log it counts: another volume is refused, not
+// waited out, since no lease can tell a lost volume from a slow one. Who is replaced all
+// the same, by a copy of its volume say, cannot write any more and says so. Keeping a
+// manifest for each product instead was refused: ports roll apart.
+//
 // The tail of a state port has no primary key. A batch deletes its keys by a hash join
 // and inserts them again: an index costs memory for every key, slows the replay of the
 // write-ahead log, and was slower to maintain.
@@ -19,6 +32,7 @@ package olap
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -37,6 +51,7 @@ type Options struct {
 	TempLimit   int64  // bytes that queries may spill to disk
 	TempDir     string // where they spill: for Open its own folder by default, for OpenMemory nowhere
 	Logger      *slog.Logger
+	Store       BucketOptions
 }
 
 // fileName is the database file within a product's folder.
@@ -54,10 +69,17 @@ type DB struct {
 	pool  *readers
 	texts texts
 
+	store   BucketOptions
+	cache   *cache // nil where segments are in the volume alone
+	process string // tells this DB from others of the same volume
+
 	mu     sync.Mutex // one writer at a time; guards all below
 	w      *conn
 	ports  map[int64]*port // as of the last commit, by id
 	closed bool
+
+	remotesMu sync.Mutex
+	remotes   map[string]*remote // by folder
 }
 
 // Open opens the tables in dir and makes them if there are none. It is a Conflict
@@ -80,6 +102,10 @@ func Open(ctx context.Context, dir string, o Options) (*DB, error) {
 	db, err := open(ctx, dir, path, o)
 	if err != nil {
 		return nil, openFault(path, err)
+	}
+	if o.Store.Bucket != nil {
+		db.store, db.cache, db.process, db.remotes = o.Store, newCache(dir, o.Store, db.log), rand.Text(), map[string]*remote{}
+		db.pool.gone = db.gone
 	}
 	if err := db.loadPorts(ctx); err != nil {
 		return nil, errors.Join(openFault(path, err), db.Close())
@@ -170,6 +196,9 @@ func (db *DB) Close() error {
 		return nil
 	}
 	db.closed = true
+	if db.cache != nil {
+		db.cache.close()
+	}
 	db.pool.close()
 	db.w.close()
 	db.e.close()

@@ -60,8 +60,11 @@ func (db *DB) answer(ctx context.Context, r *reader, q Query) (*Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	marks, err := db.watermarks(ctx, r, refs)
+	marks, ports, err := db.watermarks(ctx, r, refs)
 	if err != nil {
+		return nil, err
+	}
+	if err := db.bring(ctx, r, ports); err != nil {
 		return nil, err
 	}
 	st, err := r.prepare(q.SQL)
@@ -121,18 +124,19 @@ func newRows(c *conn, res *result, what string) (*Rows, error) {
 }
 
 // watermarks are those of the tables that refs name, as of the reader's transaction,
-// which this call's first read starts.
-func (db *DB) watermarks(ctx context.Context, r *reader, refs []TableRef) (map[string]record.Watermark, error) {
+// which this call's first read starts, and the ports that they are.
+func (db *DB) watermarks(ctx context.Context, r *reader, refs []TableRef) (map[string]record.Watermark, []int64, error) {
 	marks := map[string]record.Watermark{}
 	if db.dir == "" {
-		return marks, nil
+		return marks, nil, nil
 	}
 	rows, err := r.keptRows(ctx, "SELECT p.schema, p.name, w.seq, w.time, p.id FROM "+portTable+" p JOIN "+positionTable+" w ON w.port = p.id")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var tables []TableRef
-	var ports []int // whose name it is
+	var ports []int  // whose name it is
+	var read []int64 // the ports' ids
 	for i, row := range rows {
 		names := r.views[row[4].(int64)]
 		if names == nil {
@@ -146,9 +150,12 @@ func (db *DB) watermarks(ctx context.Context, r *reader, refs []TableRef) (map[s
 		if reads(refs, tables, i, r.path) {
 			first := slices.Index(ports, port)
 			marks[tables[first].String()] = newWatermark(rows[port][2], rows[port][3])
+			if id := rows[port][4].(int64); !slices.Contains(read, id) {
+				read = append(read, id)
+			}
 		}
 	}
-	return marks, nil
+	return marks, read, nil
 }
 
 // reads says whether one of refs means ports[i], given the search path.

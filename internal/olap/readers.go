@@ -26,6 +26,7 @@ type readers struct {
 	path    []string           // schemas in which a lone table name is looked up
 	views   map[int64][]string // the SQL names of each port
 	closed  bool
+	gone    func(path string) // told of each file that was deleted; may be nil
 }
 
 // maxIdle is how many read connections are kept for the next query.
@@ -35,6 +36,7 @@ type reader struct {
 	*conn
 	path  []string // the search path it was given
 	views map[int64][]string
+	held  func() // lets go the segments that were brought for it; may be nil
 }
 
 type retired struct {
@@ -81,6 +83,10 @@ func (p *readers) acquire(ctx context.Context) (*reader, error) {
 
 // release takes the connection back.
 func (p *readers) release(r *reader) {
+	if r.held != nil {
+		r.held()
+		r.held = nil
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.running, r)
@@ -140,6 +146,9 @@ func (p *readers) sweep() {
 		}
 		if err := os.Remove(t.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			p.log.Warn("a replaced segment could not be deleted; the next start tries again", "file", t.path, "error", err)
+		}
+		if p.gone != nil {
+			p.gone(t.path)
 		}
 		return true
 	})

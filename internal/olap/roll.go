@@ -23,7 +23,11 @@ const (
 func (t *Table) Roll(ctx context.Context) error {
 	t.upkeep.Lock()
 	defer t.upkeep.Unlock()
-	if err := t.roll(ctx); err != nil {
+	err := t.claim(ctx, false)
+	if err == nil {
+		err = t.roll(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("roll %s: %w", t.spec.Name, err)
 	}
 	return nil
@@ -76,10 +80,13 @@ func (t *Table) unseal(ctx context.Context) error {
 	if p.state {
 		below.segments, s.first = p.segments, 1
 	}
-	if err := t.writeSegment(ctx, &s, below.union(t.db.dir, p.names(), true)); err != nil {
+	if err := t.writeSegment(ctx, &s, below.segments, below.union(below.fileParts(t.db.dir, below.segments, p.names(), true), p.names(), true)); err != nil {
 		return err
 	}
-	return t.install(ctx, func(q *port) []segment {
+	if err := t.remember(ctx, p.tailName(p.sealed)); err != nil {
+		return err
+	}
+	return t.install(ctx, s, func(q *port) []segment {
 		old := q.segments
 		if q.state {
 			q.segments = nil
@@ -94,23 +101,35 @@ func (t *Table) unseal(ctx context.Context) error {
 	}, p.tailName(p.sealed))
 }
 
-// writeSegment writes the answer of sql to a new file, which is durable when this
-// returns, and completes s. When the answer is empty there is no file.
-func (t *Table) writeSegment(ctx context.Context, s *segment, sql string) error {
+// writeSegment writes the answer of sql, which reads those segments, to a new file, which
+// is durable when this returns, in the bucket too, and completes s. When the answer is empty
+// there is no file.
+func (t *Table) writeSegment(ctx context.Context, s *segment, from []segment, sql string) error {
+	release, err := t.db.hold(ctx, t.spec.Folder, from)
+	if err != nil {
+		return err
+	}
+	defer release()
 	dir := filepath.Join(t.db.dir, t.spec.Folder)
 	name, err := freeName(dir, s.first, s.last)
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(dir, name)
-	tmp := path + tmpExt
-	if s.rows, err = t.copyTo(ctx, tmp, sql); err == nil {
-		s.bytes, err = settleFile(tmp, path, s.rows > 0)
+	tmp := filepath.Join(dir, name+tmpExt)
+	s.rows, err = t.copyTo(ctx, tmp, sql)
+	if err == nil && s.rows > 0 && t.remote != nil {
+		name, err = t.upload(ctx, s, tmp)
+	}
+	if err == nil {
+		s.bytes, err = settleFile(tmp, filepath.Join(dir, name), s.rows > 0)
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("write segment %s: %w", name, err), removeIfThere(tmp))
 	}
 	s.file = name
+	if t.remote != nil && s.rows > 0 {
+		t.db.cache.add(t.spec.Folder+"/"+name, s.bytes, time.Now())
+	}
 	return nil
 }
 
@@ -178,32 +197,40 @@ func removeIfThere(path string) error {
 	return nil
 }
 
-// install commits a change of the port's segments, drops the tables named, and lets the
-// files go that change returns.
-func (t *Table) install(ctx context.Context, change func(*port) (old []segment), drop ...string) error {
+// install commits a change of the port's segments by which s comes in, drops the tables
+// named, and lets the files go that change returns.
+func (t *Table) install(ctx context.Context, s segment, change func(*port) (old []segment), drop ...string) error {
+	if err := t.publish(ctx, func(p *port) { change(p) }); err != nil {
+		return fmt.Errorf("put the segment in place: %w", errors.Join(err, t.discard(s)))
+	}
 	t.db.mu.Lock()
 	defer t.db.mu.Unlock()
 	p := t.port().clone()
 	old := change(p)
-	err := t.db.write(ctx, func(w *conn) error {
-		if err := saveSegments(ctx, w, p); err != nil {
-			return err
-		}
-		if err := t.save(ctx, w, p); err != nil {
-			return err
-		}
-		for _, table := range drop {
-			if err := w.exec(ctx, "DROP TABLE "+table); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	err := t.db.write(ctx, func(w *conn) error { return t.replace(ctx, w, p, drop) })
 	if err != nil {
+		t.remote.doubt()
 		return fmt.Errorf("put the segment in place: %w", err)
 	}
 	t.db.ports[t.id] = p
 	t.db.retire(p, old)
+	return nil
+}
+
+// replace writes the port and its segments and drops the tables named, within the
+// transaction of w.
+func (t *Table) replace(ctx context.Context, w *conn, p *port, drop []string) error {
+	if err := saveSegments(ctx, w, p); err != nil {
+		return err
+	}
+	if err := t.save(ctx, w, p); err != nil {
+		return err
+	}
+	for _, table := range drop {
+		if err := w.exec(ctx, "DROP TABLE "+table); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -215,5 +242,5 @@ func (t *Table) save(ctx context.Context, w *conn, p *port) error {
 	if err := savePosition(ctx, w, p); err != nil {
 		return err
 	}
-	return replaceView(ctx, w, t.db.dir, p, t.order)
+	return t.db.replaceView(ctx, w, p, t.order)
 }

@@ -33,7 +33,12 @@ func (s *asStore) Commit(ctx context.Context, b record.Batch, upTo record.Seq) e
 
 func (s *asStore) Rows(ctx context.Context) ([]record.Record, error) {
 	p := s.snapshot()
-	rows := direct(s.t, s.db, p.union(s.db.dir, s.order, true))
+	release, err := s.db.hold(ctx, p.folder, p.segments)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	rows := direct(s.t, s.db, p.union(p.fileParts(s.db.dir, p.segments, s.order, true), s.order, true))
 	defer rows.Close()
 	var out []record.Record
 	for {

@@ -36,6 +36,8 @@ type Table struct {
 	id    int64
 	order []string // the contract's columns in its order
 
+	remote *remote // its part of the bucket, guarded by upkeep; nil where segments are in the volume alone
+
 	upkeep sync.Mutex // one roll, compaction or drop at a time
 	since  time.Time  // when Maintain first saw the present tail with rows in it; guarded by upkeep
 }
@@ -62,6 +64,35 @@ func (db *DB) Table(ctx context.Context, spec TableSpec) (*Table, error) {
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "change the port's schema", "table %s.%s: %w", spec.Schema, spec.Name, err)
 	}
+	if db.cache == nil {
+		return db.table(ctx, spec, columns)
+	}
+	return db.remoteTable(ctx, spec, columns)
+}
+
+// remoteTable is a table with segments in the bucket. One that the volume has works also
+// while the bucket is away; maintenance follows it then when it is back.
+func (db *DB) remoteTable(ctx context.Context, spec TableSpec, columns []column) (*Table, error) {
+	had, err := db.restore(ctx, spec)
+	away := had && fault.KindOf(err) == fault.Unavailable
+	var t *Table
+	if err == nil || away {
+		t, err = db.table(ctx, spec, columns)
+	}
+	if err == nil && !away {
+		err = t.claim(ctx, true)
+		away = had && fault.KindOf(err) == fault.Unavailable
+	}
+	if away {
+		db.log.Warn("the bucket cannot be reached; the table goes on with what the volume has", "folder", spec.Folder, "error", err)
+	} else if err != nil {
+		return nil, fmt.Errorf("table %s.%s: %w", spec.Schema, spec.Name, err)
+	}
+	return t, nil
+}
+
+// table is Table as far as the volume knows it.
+func (db *DB) table(ctx context.Context, spec TableSpec, columns []column) (*Table, error) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	p, err := db.settle(ctx, spec, columns)
@@ -73,6 +104,9 @@ func (db *DB) Table(ctx context.Context, spec TableSpec) (*Table, error) {
 		p.views = []string{spec.Name}
 	}
 	t := &Table{db: db, spec: spec, id: p.id}
+	if db.cache != nil {
+		t.remote = db.remoteOf(spec.Folder)
+	}
 	for _, f := range spec.Columns.Fields() {
 		t.order = append(t.order, f.Name)
 	}
@@ -80,7 +114,7 @@ func (db *DB) Table(ctx context.Context, spec TableSpec) (*Table, error) {
 		return nil, fmt.Errorf("table %s.%s: %w", spec.Schema, spec.Name, err)
 	}
 	err = db.write(ctx, func(w *conn) error {
-		return replaceView(ctx, w, db.dir, p, t.order) // the folder may have moved, and the order changed
+		return db.replaceView(ctx, w, p, t.order) // the folder may have moved, and the order changed
 	})
 	if err != nil {
 		return nil, blamed(fmt.Errorf("table %s.%s: make the view: %w", spec.Schema, spec.Name, err))
@@ -267,6 +301,9 @@ func (t *Table) Stats(ctx context.Context) (TableStats, error) {
 			return err
 		}
 		s.Segments, s.Bytes = int(rows[0][0].(int64)), rows[0][1].(int64)
+		if err := t.db.bring(ctx, r, []int64{t.id}); err != nil {
+			return err
+		}
 		if rows, err = r.rowsOf(ctx, "SELECT count(*) FROM "+t.snapshot().view()); err != nil {
 			return err
 		}

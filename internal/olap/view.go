@@ -17,8 +17,15 @@ const (
 // replaceView makes the port's views anew, within the transaction of w. order is the
 // contract's columns in the contract's order. A name that was another port's is this
 // one's from then on.
-func replaceView(ctx context.Context, w *conn, dir string, p *port, order []string) error {
-	rows := p.union(dir, order, false)
+func (db *DB) replaceView(ctx context.Context, w *conn, p *port, order []string) error {
+	parts := p.fileParts(db.dir, p.segments, order, false)
+	if db.cache != nil {
+		if err := db.bindEmpty(ctx, w, p); err != nil {
+			return err
+		}
+		parts = p.variableParts(order)
+	}
+	rows := p.union(parts, order, false)
 	for _, name := range p.views {
 		if err := w.exec(ctx, "CREATE OR REPLACE VIEW "+ident(p.schema)+"."+ident(name)+" AS "+rows); err != nil {
 			return err
@@ -27,10 +34,9 @@ func replaceView(ctx context.Context, w *conn, dir string, p *port, order []stri
 	return nil
 }
 
-// union is a SELECT of the port's live rows: the columns of order, and with hidden
-// the sequence and time before them.
-func (p *port) union(dir string, order []string, hidden bool) string {
-	parts := p.fileParts(dir, p.segments, order, hidden)
+// union is a SELECT of the port's live rows, given the SELECTs of its segments: the
+// columns of order, and with hidden the sequence and time before them.
+func (p *port) union(parts, order []string, hidden bool) string {
 	above := p.shown()
 	if p.state {
 		for i := range parts {

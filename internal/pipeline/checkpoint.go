@@ -38,6 +38,9 @@ func (c Checkpoint) Load() (Position, error) {
 // Save replaces the file in one step.
 func (c Checkpoint) Save(p Position) error { return c.save(mark{Position: p}) }
 
+// Begin says that an empty log begins behind that sequence: what came before was never in it.
+func (c Checkpoint) Begin(logged record.Seq) error { return c.save(mark{Logged: logged}) }
+
 func (c Checkpoint) load() (mark, error) {
 	var m mark
 	data, err := os.ReadFile(c.Path)

@@ -41,7 +41,7 @@ func Compare(old, new *Product) []Change {
 		}
 	}
 	c.logic(old, new)
-	c.plain("spec.storage", old.Spec.Storage, new.Spec.Storage)
+	c.storage(old.Spec.Storage, new.Spec.Storage)
 	c.plain("spec.resources", old.Spec.Resources, new.Spec.Resources)
 	return c.changes
 }
@@ -70,6 +70,23 @@ func (c *comparison) broken(path, format string, args ...any) {
 // refused adds a change that no version allows.
 func (c *comparison) refused(path, hint, format string, args ...any) {
 	c.changes = append(c.changes, Change{Path: path, Message: fmt.Sprintf(format, args...), Breaking: true, Hint: hint})
+}
+
+// storage notes what is kept otherwise. Segments go from a volume into a bucket by
+// themselves, but never out of one: the log may no longer hold their records.
+func (c *comparison) storage(old, new Storage) {
+	const hint = "undo it, or offer the records from a product of its own"
+	switch o, n := strings.TrimSuffix(old.Bucket, "/"), strings.TrimSuffix(new.Bucket, "/"); {
+	case o == n:
+	case o == "":
+		c.note("spec.storage.bucket", "segments move into %s when the product starts again", n)
+	case n == "":
+		c.refused("spec.storage.bucket", hint, "segments cannot move out of %s", o)
+	default:
+		c.refused("spec.storage.bucket", hint, "segments cannot move from %s to %s", o, n)
+	}
+	old.Bucket, new.Bucket = "", ""
+	c.plain("spec.storage", old, new)
 }
 
 func (c *comparison) metadata(old, new *Metadata) {

@@ -46,6 +46,8 @@ func TestCompare(t *testing.T) {
 		{"logic", "SELECT 1", "SELECT 2", "spec.logic: logic changes: records made from now on follow it, those in the log stay as they are"},
 		{"logic removed", "  inputs: [{name: a, port: a}]\n  logic: {sql: {query: SELECT 1}}\n", "", "spec.logic: logic is removed: the output takes published records as they are; spec.inputs[a]: input a is removed"},
 		{"storage", "spec:", "spec:\n  storage: {size: 20Gi}", `spec.storage.size: size changes from "10Gi" to "20Gi"`},
+		{"into a bucket", "spec:", "spec:\n  storage: {bucket: s3://lake}", `spec.storage.bucket: segments move into s3://lake when the product starts again; ` +
+			`spec.storage.region: region changes from none to "us-east-1"; spec.storage.secret: secret changes from none to "tickets-bucket"; spec.storage.cache: cache changes from none to "2Gi"`},
 		{"resources", "spec:", "spec:\n  resources: {cpu: 1}", `spec.resources.cpu: cpu changes from "500m" to "1"`},
 		{"port renamed", "- name: tickets", "- name: sold", "!spec.outputs[tickets]: port tickets is removed; spec.outputs[sold]: port sold is added"},
 		{"type", "type: state", "type: event", "!spec.outputs[tickets].type: port tickets changes from state to event"},
@@ -156,5 +158,28 @@ func TestCompareDraft(t *testing.T) {
 	changes := Compare(draft, stable)
 	if len(changes) != 2 || !changes[1].Breaking || changes[1].Hint != "undo it, or raise metadata.version to 2.0.0" {
 		t.Errorf("got %+v", changes)
+	}
+}
+
+func TestCompareBuckets(t *testing.T) {
+	with := func(storage string) *Product {
+		return mustParse(t, "bucket", []byte(strings.Replace(before, "spec:", "spec:\n  storage: {"+storage+"}", 1)))
+	}
+	old := with("bucket: s3://lake/mesh")
+	for storage, want := range map[string]string{
+		"bucket: s3://lake/mesh/":                             "",
+		"size: 10Gi":                                          "segments cannot move out of s3://lake/mesh",
+		"bucket: s3://lake/other":                             "segments cannot move from s3://lake/mesh to s3://lake/other",
+		"bucket: s3://lake/mesh, cache: 1Gi":                  `cache changes from "2Gi" to "1Gi"`,
+		"bucket: s3://lake/mesh, endpoint: https://s3.home.x": `endpoint changes from none to "https://s3.home.x"`,
+	} {
+		changes := Compare(old, with(storage))
+		if want == "" && changes == nil {
+			continue
+		}
+		moved := strings.Contains(want, "cannot")
+		if len(changes) == 0 || changes[0].Message != want || changes[0].Breaking != moved || moved != (changes[0].Hint != "") {
+			t.Errorf("%s: %+v, want %q", storage, changes, want)
+		}
 	}
 }

@@ -52,6 +52,10 @@ const headlessSuffix = "-headless"
 // HeadlessService is the Service that gives the pods of a product or of the hub their names.
 func HeadlessService(name string) string { return name + headlessSuffix }
 
+// bucketSuffix ends the name of the Secret with the credentials of a product's bucket,
+// unless the descriptor names another.
+const bucketSuffix = "-bucket"
+
 // CredsSecret is the Secret with the credentials of a product or of the hub.
 func CredsSecret(name string) string { return name + "-creds" }
 

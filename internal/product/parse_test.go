@@ -132,8 +132,16 @@ func TestFullIsFull(t *testing.T) {
 func TestDefaults(t *testing.T) {
 	p := mustParse(t, "minimal.yaml", goodFiles(t)["minimal.yaml"])
 	got := fmt.Sprint(p.Metadata.Status, " ", p.Spec.Storage, " ", p.Spec.Resources)
-	if want := "active {10Gi  1000000 10m} {500m 1Gi}"; got != want {
+	if want := "active {10Gi  1000000 10m    false  } {500m 1Gi}"; got != want {
 		t.Errorf("defaults are %s, want %s", got, want)
+	}
+	bucket := mustParse(t, "bucket", []byte(strings.Replace(string(goodFiles(t)["minimal.yaml"]), "spec:", "spec:\n  storage: {bucket: s3://lake/mesh/}", 1)))
+	got = fmt.Sprint(bucket.Spec.Storage)
+	if want := "{10Gi  1000000 10m s3://lake/mesh/  us-east-1 false " + bucket.Metadata.Name + "-bucket 2Gi}"; got != want {
+		t.Errorf("defaults with a bucket are %s, want %s", got, want)
+	}
+	if name, folder := bucket.BucketFolder(); name != "lake" || folder != "mesh/"+bucket.Metadata.Name {
+		t.Errorf("the bucket is %s, the folder %s", name, folder)
 	}
 	sql := mustParse(t, "batch", []byte(strings.ReplaceAll(batchProduct, "OVER", ""))).Spec.Logic.SQL
 	if sql.Mode != ModeBatch || sql.Over != "a" || sql.Interval != 0 {

@@ -115,6 +115,12 @@ type Storage struct {
 	Class       string   `json:"class,omitempty" doc:"The storage class; the cluster's default when left out."`
 	SegmentRows int      `json:"segmentRows,omitempty" doc:"The rows at which the fresh tail of a table rolls into a Parquet segment."`
 	SegmentAge  Duration `json:"segmentAge,omitempty" doc:"The age at which the fresh tail of a table rolls into a Parquet segment."`
+	Bucket      string   `json:"bucket,omitempty" doc:"Where the Parquet segments live instead of in the volume: an S3-compatible bucket as s3://bucket or s3://bucket/prefix; the product's name is added."`
+	Endpoint    string   `json:"endpoint,omitempty" doc:"The bucket's endpoint as a URL; Amazon's for the region when left out."`
+	Region      string   `json:"region,omitempty" doc:"The bucket's region."`
+	PathStyle   bool     `json:"pathStyle,omitempty" doc:"Whether the bucket's name stands in the URL's path instead of in the host's name."`
+	Secret      string   `json:"secret,omitempty" doc:"The Kubernetes Secret with the bucket's credentials, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; the product's name and -bucket when left out."`
+	Cache       Quantity `json:"cache,omitempty" doc:"How many bytes of the bucket's segments the volume keeps for queries."`
 }
 
 // Resources are the product's requests and limits.
@@ -151,6 +157,11 @@ func (p *Product) setDefaults() {
 	s.Storage.Size = cmp.Or(s.Storage.Size, "10Gi")
 	s.Storage.SegmentRows = cmp.Or(s.Storage.SegmentRows, 1_000_000)
 	s.Storage.SegmentAge = cmp.Or(s.Storage.SegmentAge, Duration(10*time.Minute))
+	if s.Storage.Bucket != "" {
+		s.Storage.Region = cmp.Or(s.Storage.Region, "us-east-1")
+		s.Storage.Secret = cmp.Or(s.Storage.Secret, m.Name+bucketSuffix)
+		s.Storage.Cache = cmp.Or(s.Storage.Cache, "2Gi")
+	}
 	s.Resources.CPU = cmp.Or(s.Resources.CPU, "500m")
 	s.Resources.Memory = cmp.Or(s.Resources.Memory, "1Gi")
 	for i := range s.Outputs {

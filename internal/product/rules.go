@@ -99,6 +99,7 @@ func (c *checker) written() {
 	s := &c.Product.Spec
 	positive(c, "spec.storage.segmentRows", s.Storage.SegmentRows, forDefault)
 	positive(c, "spec.storage.segmentAge", s.Storage.SegmentAge, forDefault)
+	c.bucketOptions(&s.Storage)
 	if c.marks.has("spec.replicas") && s.Replicas != 1 {
 		c.add("spec.replicas", "leave it out, or write 1", "a product runs as one pod for now; %d replicas cannot share its log", s.Replicas)
 	}
@@ -154,6 +155,7 @@ func (c *checker) rules() {
 		c.output(i)
 	}
 	c.bytes("spec.storage.size", p.Spec.Storage.Size)
+	c.bucket(&p.Spec.Storage)
 	c.bytes("spec.resources.memory", p.Spec.Resources.Memory)
 	if n, err := p.Spec.Resources.CPU.Milli(); err != nil {
 		c.add("spec.resources.cpu", "", "cpu: %v", err)

@@ -109,7 +109,7 @@ func schemaExtras() map[string]object {
 	name := object{"pattern": "^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$"}
 	namedColumn := object{"$ref": "#/$defs/Column", "required": []string{"name"}}
 	count := object{"minimum": 0}
-	defaults := Product{Spec: Spec{Logic: &Logic{SQL: &SQLLogic{}, Command: &CommandLogic{}}}}
+	defaults := Product{Spec: Spec{Storage: Storage{Bucket: "s3://lake"}, Logic: &Logic{SQL: &SQLLogic{}, Command: &CommandLogic{}}}}
 	defaults.setDefaults()
 	table := SQLLogic{Mode: ModeTable}
 	forTable := Product{Spec: Spec{Logic: &Logic{SQL: &table}}}
@@ -139,6 +139,11 @@ func schemaExtras() map[string]object {
 		"Storage.size":           {"default": storage.Size},
 		"Storage.segmentRows":    {"minimum": 1, "default": storage.SegmentRows},
 		"Storage.segmentAge":     {"default": storage.SegmentAge},
+		"Storage.bucket":         {"pattern": bucketPattern.String(), "examples": []string{"s3://lake/mesh"}},
+		"Storage.endpoint":       {"pattern": "^https?://", "examples": []string{"https://s3.example.org"}},
+		"Storage.region":         {"default": storage.Region},
+		"Storage.cache":          {"default": storage.Cache},
+		"Storage":                {"dependentRequired": ofBucket("bucket")},
 		"Resources.cpu":          {"default": resources.CPU},
 		"Resources.memory":       {"default": resources.Memory},
 		"Output.name":            with(name, "not", object{"pattern": "^(" + strings.Join(reservedPrefixes, "|") + ")"}),
