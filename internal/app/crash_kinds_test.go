@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/meshctl/meshctl/internal/objectstest"
 	"github.com/meshctl/meshctl/internal/product"
 	"github.com/meshctl/meshctl/internal/serve"
 )
@@ -110,6 +113,72 @@ func TestKilledProductWithoutLogicLosesAndDoublesNothing(t *testing.T) {
 	})
 	r.checkDoor(t, crashPort("things", "things"), true)
 	r.checkDoor(t, crashPort("things", "facts"), false)
+}
+
+// The bucket is busy at times, the process is killed between upload and commit, and now and
+// then the volume has lost its tables when it starts again.
+func TestKilledProductWithABucketLosesAndDoublesNothing(t *testing.T) {
+	bucketKeys(t)
+	s := objectstest.New(t)
+	proxy := objectstest.NewProxy(t, s.URL)
+	busy := rand.New(rand.NewPCG(1, 2))
+	proxy.Set(func(*http.Request) objectstest.Fault { // one request at a time
+		switch busy.IntN(12) {
+		case 0:
+			return objectstest.Fault{Status: http.StatusServiceUnavailable}
+		case 1:
+			return objectstest.Fault{Drop: true}
+		case 2:
+			return objectstest.Fault{Slow: 50 * time.Millisecond}
+		}
+		return objectstest.Fault{}
+	})
+	storage := fmt.Sprintf("storage: {bucket: s3://%s, endpoint: %q, pathStyle: true, cache: 64Ki, ", objectstest.Bucket, proxy.URL)
+	r := crashed(t, crash{
+		products: map[string]string{"things": strings.Replace(fmt.Sprintf(crashHead, "things"), "storage: {", storage, 1) + fmt.Sprintf(doorSpec, "things")},
+		ports:    []product.PortID{crashPort("things", "things"), crashPort("things", "facts")},
+		next:     records(300, 15, 5, doorLine), share: 10,
+		killed: func(rng *rand.Rand, o childOptions) error {
+			if rng.IntN(2) == 0 {
+				return nil
+			}
+			return os.RemoveAll(filepath.Join(o.Data, tableFolder))
+		},
+	})
+	r.checkDoor(t, crashPort("things", "things"), true)
+	r.checkDoor(t, crashPort("things", "facts"), false)
+	proxy.Set(nil)
+	checkBucket(t, s, "things/things-v1", "things/facts-v1")
+}
+
+// checkBucket waits until the bucket has what the manifests name and nothing else.
+func checkBucket(t *testing.T, s *objectstest.Server, folders ...string) {
+	t.Helper()
+	var got, want []string
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); pause(t.Context(), 50*time.Millisecond) {
+		want = []string{"things/meshctl.json"}
+		for _, folder := range folders {
+			data, err := os.ReadFile(filepath.Join(s.Root, objectstest.Bucket, folder, "manifest.json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var m struct{ Segments []struct{ File string } }
+			if err := json.Unmarshal(data, &m); err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, folder+"/manifest.json")
+			for _, segment := range m.Segments {
+				want = append(want, folder+"/"+segment.File)
+			}
+		}
+		got = s.Objects()
+		slices.Sort(got)
+		slices.Sort(want)
+		if slices.Equal(got, want) {
+			return
+		}
+	}
+	same(t, "the bucket", got, want)
 }
 
 func TestKilledHubLosesNothingAndLeavesServe(t *testing.T) {

@@ -20,18 +20,19 @@ import (
 )
 
 var (
-	crashRounds = flag.Int("crash.rounds", 54, "kills in all, over all kinds of product")
+	crashRounds = flag.Int("crash.rounds", 64, "kills in all, over all kinds of product")
 	crashSeed   = flag.Uint64("crash.seed", 0, "seed of the crash tests; 0 is a random one")
 )
 
 // crash is one kind of mesh that is killed again and again under load.
 type crash struct {
-	products map[string]string     // descriptors by name
-	ports    []product.PortID      // published to, in turn
-	into     product.PortID        // where records get visible, when not in the port published to
-	next     func(*rand.Rand) line // makes a record
-	share    int                   // of the rounds, in 54ths
-	probe    string                // with it the hub is killed too; products must answer this path meanwhile
+	products map[string]string                    // descriptors by name
+	ports    []product.PortID                     // published to, in turn
+	into     product.PortID                       // where records get visible, when not in the port published to
+	next     func(*rand.Rand) line                // makes a record
+	share    int                                  // of the rounds, in 64ths
+	killed   func(*rand.Rand, childOptions) error // done with what a killed process leaves; may be nil
+	probe    string                               // with it the hub is killed too; products must answer this path meanwhile
 }
 
 // line is one published record and what is known of it beforehand.
@@ -61,7 +62,7 @@ func crashed(t *testing.T, c crash) *crashRun {
 	if seed == 0 {
 		seed = rand.Uint64()
 	}
-	rounds := max(1, *crashRounds*c.share/54)
+	rounds := max(1, *crashRounds*c.share/64)
 	t.Logf("%d rounds with -crash.seed=%d", rounds, seed)
 	r := &crashRun{crash: c, rng: rand.New(rand.NewPCG(seed, 0)), options: map[string]childOptions{},
 		alive: map[string]*child{}, published: map[product.PortID][]line{}}
@@ -147,6 +148,11 @@ func (r *crashRun) round(t *testing.T) {
 		early := beginChild(t, "product", r.options[victim])
 		pause(t.Context(), time.Duration(r.rng.IntN(300))*time.Millisecond)
 		early.kill()
+	}
+	if r.killed != nil {
+		if err := r.killed(r.rng, r.options[victim]); err != nil {
+			t.Fatal(err)
+		}
 	}
 	r.alive[victim] = startChild(t, "product", r.options[victim])
 }

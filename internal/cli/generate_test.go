@@ -58,6 +58,18 @@ func ok(t *testing.T, dir string, args ...string) string {
 	return out
 }
 
+// edit replaces text of a file.
+func edit(t *testing.T, file, old, text string) {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(strings.Replace(string(data), old, text, 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Every template and every product of the demo makes the manifests that review has
 // read, the same bytes each time.
 func TestGenerateGoldens(t *testing.T) {
@@ -72,6 +84,8 @@ func TestGenerateGoldens(t *testing.T) {
 	for _, template := range []string{"event", "state", "sql", "command", "command-go"} {
 		ok(t, dir, "init", template, "--template", template, "--owner", "ada")
 	}
+	ok(t, dir, "init", "lake", "--template", "event", "--owner", "ada")
+	edit(t, filepath.Join(dir, "lake", "dataproduct.yaml"), "spec:\n", "spec:\n  storage: {bucket: s3://lake/mesh, endpoint: \"https://s3.example.org:9000\"}\n")
 	ok(t, dir, "init", "flights", "--from", "flights.parquet", "--domain", "aviation", "--owner", "ada")
 	ok(t, dir, "init", "airports", "--from", "airports.csv", "--key", "iata", "--domain", "aviation", "--owner", "ada")
 	for name, args := range map[string][]string{
@@ -81,6 +95,7 @@ func TestGenerateGoldens(t *testing.T) {
 		"template-command":    {"generate", "command"},
 		"template-command-go": {"generate", "command-go"},
 		"demo":                {"generate", "flights", "airports", "delays", "-n", "aviation", "--create-namespace"},
+		"bucket":              {"generate", "lake"},
 		"far-hub":             {"generate", "event", "--hub", "nats-leaf://hub.example.org:443", "--image-pull-policy", "Always", "--image-pull-secret", "registry"},
 		"hub":                 {"hub", "generate", "-n", "aviation", "--create-namespace"},
 		"hub-of-three":        {"hub", "generate", "--replicas", "3", "--storage", "1Gi", "--storage-class", "fast", "--cpu", "2", "--memory", "1Gi"},
@@ -96,8 +111,8 @@ func TestGenerateGoldens(t *testing.T) {
 	}
 	t.Run("every golden is generated", func(t *testing.T) {
 		files, err := filepath.Glob(filepath.Join("testdata", "manifests", "*.yaml"))
-		if err != nil || len(files) != 9 {
-			t.Errorf("%d goldens, %v; want 9", len(files), err)
+		if err != nil || len(files) != 10 {
+			t.Errorf("%d goldens, %v; want 10", len(files), err)
 		}
 	})
 }

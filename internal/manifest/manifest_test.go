@@ -403,3 +403,31 @@ func TestEgress(t *testing.T) {
 		}
 	}
 }
+
+func TestBucket(t *testing.T) {
+	for storage, want := range map[string]string{
+		"bucket: s3://lake": "map[ports:[map[port:443 protocol:TCP]]]",
+		`bucket: s3://lake, endpoint: "http://s3.example.org", secret: keys`:                      "map[ports:[map[port:80 protocol:TCP]]]",
+		`bucket: s3://lake, endpoint: "https://s3.example.org:9000"`:                              "map[ports:[map[port:9000 protocol:TCP]]]",
+		`bucket: s3://lake, endpoint: "http://minio.lake.svc.cluster.local:80", pathStyle: false`: "map[to:[map[namespaceSelector:map[matchLabels:map[kubernetes.io/metadata.name:lake]]]]]",
+	} {
+		all := flights(t, "spec:", "spec:\n  storage: {"+storage+"}")
+		egress := at(t, find(t, all, "NetworkPolicy", "flights"), "spec.egress").([]any)
+		if got := fmt.Sprint(egress[len(egress)-1]); len(egress) != 3 || got != want {
+			t.Errorf("%s lets out to %s, want %s", storage, got, want)
+		}
+		pod := fmt.Sprint(at(t, find(t, all, "StatefulSet", "flights"), "spec.template.spec"))
+		secret := "flights-bucket"
+		if strings.Contains(storage, "secret") {
+			secret = "keys"
+		}
+		for _, part := range []string{"secretName:" + secret + "]", "mountPath:" + bucketPath, "--bucket-keys " + bucketPath} {
+			if !strings.Contains(pod, part) {
+				t.Errorf("%s: the pod lacks %s: %s", storage, part, pod)
+			}
+		}
+	}
+	if pod := fmt.Sprint(find(t, flights(t), "StatefulSet", "flights")); strings.Contains(pod, "bucket") {
+		t.Errorf("without a bucket the pod has %s", pod)
+	}
+}

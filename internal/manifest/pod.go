@@ -13,6 +13,7 @@ const user = int64(65532)
 const (
 	dataPath   = "/data"
 	credsPath  = "/etc/meshctl/creds"
+	bucketPath = "/etc/meshctl/bucket"
 	folderPath = "/product"
 )
 
@@ -131,6 +132,12 @@ func (w *workload) volumes() []any {
 			"secretName": product.CredsSecret(w.name), "optional": true, "defaultMode": int64(0o440),
 		}},
 	)
+	if w.bucketSecret != "" {
+		// Optional, so that the process itself says what it misses.
+		all = append(all, map[string]any{"name": "bucket", "secret": map[string]any{
+			"secretName": w.bucketSecret, "optional": true, "defaultMode": int64(0o440),
+		}})
+	}
 	if w.config != nil {
 		all = append(all, map[string]any{"name": "product", "configMap": map[string]any{
 			"name": w.name, "defaultMode": configMode,
@@ -147,6 +154,9 @@ func (w *workload) mounts() []any {
 		map[string]any{"name": "tmp", "mountPath": "/tmp"},
 		map[string]any{"name": "creds", "mountPath": credsPath, "readOnly": true},
 	)
+	if w.bucketSecret != "" {
+		all = append(all, map[string]any{"name": "bucket", "mountPath": bucketPath, "readOnly": true})
+	}
 	if w.config == nil {
 		return all
 	}

@@ -40,9 +40,51 @@ func names() map[string]any {
 // peer is the workload of another name, in a namespace.
 func peer(namespace, name, component string) []any {
 	return list(map[string]any{
-		"namespaceSelector": map[string]any{"matchLabels": map[string]any{"kubernetes.io/metadata.name": namespace}},
+		"namespaceSelector": inNamespace(namespace),
 		"podSelector":       map[string]any{"matchLabels": texts(product.SelectorLabels(name, component))},
 	})
+}
+
+// toBucket lets a product out to its bucket: to every port of a namespace where the endpoint
+// is a Service of this cluster, since a policy counts ports of pods and not of Services, else to
+// the endpoint's port wherever that leads.
+func toBucket(s product.Storage) (map[string]any, error) {
+	if s.Endpoint == "" {
+		return map[string]any{"ports": tcp(443)}, nil
+	}
+	u, err := url.Parse(s.Endpoint)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "write it as https://host or https://host:port", "the bucket's endpoint %q is not a URL", s.Endpoint)
+	}
+	if namespace, ok := serviceNamespace(u.Hostname()); ok {
+		return map[string]any{"to": list(map[string]any{"namespaceSelector": inNamespace(namespace)})}, nil
+	}
+	port := int64(443)
+	if u.Scheme == "http" {
+		port = 80
+	}
+	if text := u.Port(); text != "" {
+		n, err := strconv.ParseUint(text, 10, 16)
+		if err != nil || n == 0 {
+			return nil, fault.New(fault.Invalid, "write a port from 1 to 65535", "the bucket's endpoint %q: no such port", s.Endpoint)
+		}
+		port = int64(n)
+	}
+	return map[string]any{"ports": tcp(port)}, nil
+}
+
+// serviceNamespace is the namespace of a Service, if host is one of this cluster.
+func serviceNamespace(host string) (string, bool) {
+	host = strings.TrimSuffix(strings.TrimSuffix(host, "."), ".cluster.local")
+	labels := strings.Split(host, ".")
+	if len(labels) != 3 || labels[2] != "svc" {
+		return "", false
+	}
+	return labels[1], true
+}
+
+func inNamespace(name string) map[string]any {
+	return map[string]any{"matchLabels": map[string]any{"kubernetes.io/metadata.name": name}}
 }
 
 // toHub lets a leaf out to the hub: to its pods where the URL names the Service of a
@@ -60,10 +102,8 @@ func toHub(hub string) (map[string]any, error) {
 		}
 		port = int64(n)
 	}
-	host := strings.TrimSuffix(strings.TrimSuffix(u.Hostname(), "."), ".cluster.local")
-	labels := strings.Split(host, ".")
-	if len(labels) == 3 && labels[0] == product.HubName && labels[2] == "svc" {
-		return map[string]any{"ports": tcp(port), "to": peer(labels[1], product.HubName, product.ComponentHub)}, nil
+	if namespace, ok := serviceNamespace(u.Hostname()); ok && strings.HasPrefix(u.Hostname(), product.HubName+".") {
+		return map[string]any{"ports": tcp(port), "to": peer(namespace, product.HubName, product.ComponentHub)}, nil
 	}
 	return map[string]any{"ports": tcp(port)}, nil
 }

@@ -29,7 +29,7 @@ func productWorkload(p *product.Product, o Options) (*workload, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &workload{
+	w := &workload{
 		name: m.Name, namespace: o.Namespace, component: product.ComponentProduct,
 		labels: map[string]string{
 			product.LabelVersion: product.LabelValue(m.Version),
@@ -52,5 +52,13 @@ func productWorkload(p *product.Product, o Options) (*workload, error) {
 		storageSize: string(s.Storage.Size), storageClass: s.Storage.Class,
 		ingress: list(map[string]any{"ports": tcp(product.HTTPPort)}),
 		egress:  list(names(), out),
-	}, nil
+	}
+	if s.Storage.Bucket == "" {
+		return w, nil
+	}
+	w.bucketSecret = s.Storage.Secret
+	w.args = append(w.args, "--bucket-keys", bucketPath)
+	out, err = toBucket(s.Storage)
+	w.egress = append(w.egress, out)
+	return w, err
 }

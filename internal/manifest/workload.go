@@ -24,6 +24,7 @@ type workload struct {
 	cpu, memory                string
 	storageSize, storageClass  string
 	config                     *config // nil: no ConfigMap
+	bucketSecret               string  // empty: no bucket
 	ingress, egress            []any   // of the NetworkPolicy
 }
 
