@@ -149,6 +149,10 @@ func TestKilledProductWithABucketLosesAndDoublesNothing(t *testing.T) {
 	r.checkDoor(t, crashPort("things", "facts"), false)
 	proxy.Set(nil)
 	checkBucket(t, s, "things/things-v1", "things/facts-v1")
+	if n := segments(t, s.Root); n < 2 {
+		t.Errorf("the bucket has %d segments, so no kill can have hit that", n)
+	}
+	t.Logf("%d objects were uploaded, %d are left", proxy.Seen(http.MethodPut), len(s.Objects()))
 }
 
 // checkBucket waits until the bucket has what the manifests name and nothing else.

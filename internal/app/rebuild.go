@@ -74,7 +74,8 @@ func (p *Product) rebuildPort(ctx context.Context, pt *port, q RebuildRequest) e
 		return nil
 	})
 	found := errors.Join(inKV, inTable)
-	if err != nil || found == nil || ctx.Err() != nil || fault.KindOf(found) == fault.Unavailable {
+	away := p.store.Bucket != nil && fault.KindOf(inTable) == fault.Unavailable // which is no damage
+	if err != nil || found == nil || ctx.Err() != nil || away {
 		return errors.Join(err, found)
 	}
 	if whole := p.logsWhole(ctx, ""); whole != nil && !q.LoseExpired {

@@ -1,6 +1,7 @@
 package olap
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -8,7 +9,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/objectstest"
@@ -279,4 +282,115 @@ func TestDropInABucket(t *testing.T) {
 	db = openWith(t, t.TempDir(), l.options(t, "trips"))
 	openTable(t, db, eventSpec())
 	equal(t, "from the bucket", lines(t, db, "SELECT count(*) FROM trips.trips"), []string{"5"})
+}
+
+// Queries that need the same segment at once fetch it once.
+func TestOneDownloadForAll(t *testing.T) {
+	l := newLake(t)
+	dir := t.TempDir()
+	db := openWith(t, dir, l.options(t, "trips"))
+	table := openTable(t, db, eventSpec())
+	fill(t, table, 1, 10)
+	if err := os.RemoveAll(filepath.Join(dir, "trips-v1")); err != nil {
+		t.Fatal(err)
+	}
+	before := l.proxy.Seen(http.MethodGet)
+	const readers = 6
+	var waiting, done sync.WaitGroup
+	waiting.Add(readers)
+	l.proxy.Set(func(*http.Request) objectstest.Fault { // the answer waits for all who ask
+		waiting.Wait()
+		return objectstest.Fault{Slow: 100 * time.Millisecond}
+	})
+	for range readers {
+		done.Go(func() {
+			waiting.Done()
+			rows, err := db.Query(t.Context(), Query{SQL: "SELECT count(*) FROM trips.trips"})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if got := drain(t, rows); len(got) != 1 || got[0] != "10" {
+				t.Errorf("the answer is %v", got)
+			}
+		})
+	}
+	done.Wait()
+	if n := l.proxy.Seen(http.MethodGet) - before; n != 1 {
+		t.Errorf("%d downloads", n)
+	}
+	// Who has waited long enough goes; the others are not disturbed.
+	if err := os.RemoveAll(filepath.Join(dir, "trips-v1")); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := db.Query(ctx, Query{SQL: "SELECT count(*) FROM trips.trips"}); fault.KindOf(err) != fault.Timeout {
+		t.Errorf("a query that gives up: %v", err)
+	}
+	equal(t, "the next", lines(t, db, "SELECT count(*) FROM trips.trips"), []string{"10"})
+}
+
+// What comes back from the bucket is what went in, or an error.
+func TestChangedObjectIsRefused(t *testing.T) {
+	l := newLake(t)
+	dir := t.TempDir()
+	db := openWith(t, dir, l.options(t, "trips"))
+	table := openTable(t, db, eventSpec())
+	fill(t, table, 1, 10)
+	object := filepath.Join(l.Root, objectstest.Bucket, l.segments()[0])
+	data, err := os.ReadFile(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[len(data)/3] ^= 1
+	if err := errors.Join(os.WriteFile(object, data, 0o600), os.RemoveAll(filepath.Join(dir, "trips-v1"))); err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.Query(t.Context(), Query{SQL: "SELECT sum(n) FROM trips.trips"})
+	if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "something else") {
+		t.Errorf("a changed object: %v", err)
+	}
+	if left := entries(t, filepath.Join(dir, "trips-v1")); len(left) != 0 {
+		t.Errorf("in the volume are %v", left)
+	}
+}
+
+// A table that got new columns has older segments without them, from the bucket too.
+func TestNewColumnsInABucket(t *testing.T) {
+	l := newLake(t)
+	dir := t.TempDir()
+	db := openWith(t, dir, l.options(t, "trips"))
+	fill(t, openTable(t, db, eventSpec()), 1, 2)
+	table := openTable(t, db, wider(eventSpec()))
+	if err := table.Commit(t.Context(), widen(batch(row{3, "c", 3, false})), 3); err != nil {
+		t.Fatal(err)
+	}
+	if err := table.Roll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"id1|(null)|1", "id2|(null)|2", "c|new|3"}
+	sql := "SELECT * FROM trips.trips ORDER BY n"
+	equal(t, "rows", lines(t, db, sql), want)
+	for _, dir := range []string{dir, t.TempDir()} {
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		db = openWith(t, dir, l.options(t, "trips"))
+		table = openTable(t, db, wider(eventSpec()))
+		equal(t, "rows again", lines(t, db, sql), want)
+		equal(t, "its columns", lines(t, db, "SELECT column_name FROM duckdb_columns() WHERE schema_name = 'trips' ORDER BY column_index"), []string{"id", "note", "n"})
+	}
+	if err := table.Compact(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "merged", lines(t, db, sql), want)
+	if _, err := db.Table(t.Context(), stateSpecOf(eventSpec())); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("another type: %v", err)
+	}
+}
+
+func stateSpecOf(spec TableSpec) TableSpec {
+	spec.State = true
+	return spec
 }
