@@ -30,6 +30,9 @@ var dependencies = map[string]string{
 	"duckdb-go":   "github.com/duckdb/duckdb-go",
 	"minio-go":    "github.com/minio/minio-go",
 	"client-go":   "k8s.io",
+	"bubbletea":   "charm.land/bubbletea",
+	"bubbles":     "charm.land/bubbles",
+	"lipgloss":    "charm.land/lipgloss",
 
 	"go-containerregistry": "github.com/google/go-containerregistry",
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/meshctl/meshctl/internal/product"
+	"github.com/meshctl/meshctl/internal/serve"
 )
 
 const bigYAML = `apiVersion: meshctl.dev/v1alpha1
@@ -27,7 +28,7 @@ spec:
 `
 
 // letters waits until a port has that many dead letters.
-func (w *world) letters(t *testing.T, address string, n int) []Letter {
+func (w *world) letters(t *testing.T, address string, n int) []serve.Letter {
 	t.Helper()
 	for {
 		letters, err := w.client.DeadLetters(t.Context(), address)

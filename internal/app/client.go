@@ -71,6 +71,10 @@ func (c *Client) Catalog(ctx context.Context) (catalog.Catalog, error) {
 	if err != nil {
 		return nil, err
 	}
+	return decodeCatalog(kept)
+}
+
+func decodeCatalog(kept map[string]mesh.Entry) (catalog.Catalog, error) {
 	values := make(map[string][]byte, len(kept))
 	for name, k := range kept {
 		values[name] = k.Value
@@ -278,7 +282,7 @@ func tailed(id product.PortID, m mesh.Message) Tailed {
 }
 
 // DeadLetters are the letters of a port that wait, oldest first.
-func (c *Client) DeadLetters(ctx context.Context, address string) ([]Letter, error) {
+func (c *Client) DeadLetters(ctx context.Context, address string) ([]serve.Letter, error) {
 	id, _, err := c.Port(ctx, address)
 	if err != nil {
 		return nil, err
@@ -287,7 +291,7 @@ func (c *Client) DeadLetters(ctx context.Context, address string) ([]Letter, err
 	if err != nil {
 		return nil, err
 	}
-	letters := make([]Letter, len(msgs))
+	letters := make([]serve.Letter, len(msgs))
 	for i, m := range msgs {
 		letters[i] = asLetter(id, m)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/meshctl/meshctl/internal/fault"
@@ -13,23 +12,11 @@ import (
 	"github.com/meshctl/meshctl/internal/pipeline"
 	"github.com/meshctl/meshctl/internal/product"
 	"github.com/meshctl/meshctl/internal/record"
+	"github.com/meshctl/meshctl/internal/serve"
 )
 
-// Letter is a dead letter as it is shown.
-type Letter struct {
-	Seq    record.Seq `json:"seq"` // in the dead-letter stream; names the letter
-	Port   string     `json:"port"`
-	Time   time.Time  `json:"time"`
-	Source string     `json:"source"` // the publishing session, "logic", or "log.foreign"
-	Origin string     `json:"origin"` // <stream>:<seq>:<line>
-	Reason string     `json:"reason"`
-	Value  string     `json:"value"` // the original bytes
-	// Bytes are those that are not UTF-8, which Value can show only in part.
-	Bytes []byte `json:"bytes,omitempty"`
-}
-
-func asLetter(id product.PortID, m mesh.Message) Letter {
-	l := Letter{
+func asLetter(id product.PortID, m mesh.Message) serve.Letter {
+	l := serve.Letter{
 		Seq: m.Seq, Port: id.String(), Time: m.Time,
 		Source: strings.TrimPrefix(m.Subject, id.DeadSubject("")),
 		Origin: m.Header.Get(product.HeaderOrigin), Reason: m.Header.Get(product.HeaderReason),

@@ -10,14 +10,18 @@ import (
 // callLimit is how long a command waits for a mesh unless --timeout says otherwise.
 const callLimit = 30 * time.Second
 
-// dial connects to the mesh that the flags or the environment name, or to the one that
-// runs on this machine.
-func (g *globals) dial(ctx context.Context) (*app.Client, error) {
+// clientOptions name the mesh that the flags or the environment do; without, it is the one
+// that runs on this machine.
+func (g *globals) clientOptions() app.ClientOptions {
 	o := app.ClientOptions{Server: g.Server, Context: g.Context, StateDir: g.StateDir()}
 	if o.Server == "" && o.Context == "" {
 		o.Server, o.Context, o.Creds = g.Env("NATS_URL"), g.Env("NATS_CONTEXT"), g.Env("NATS_CREDS")
 	}
-	return app.Dial(ctx, o)
+	return o
+}
+
+func (g *globals) dial(ctx context.Context) (*app.Client, error) {
+	return app.Dial(ctx, g.clientOptions())
 }
 
 // withClient does something over a connection that is closed in the end.

@@ -13,6 +13,7 @@ import (
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/record"
 	"github.com/meshctl/meshctl/internal/render"
+	"github.com/meshctl/meshctl/internal/serve"
 )
 
 func newDeadletter(g *globals) *cobra.Command {
@@ -35,7 +36,7 @@ func newDeadLs(g *globals) *cobra.Command {
 		Long:    `List the dead letters of a port that wait, oldest first.`,
 		Example: `  meshctl deadletter ls orders -o json`, Args: arguments("PORT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return g.withLetters(cmd, args[0], func(letters []app.Letter) error {
+			return g.withLetters(cmd, args[0], func(letters []serve.Letter) error {
 				return g.write(o.format, letters, func() ([]string, [][]string) {
 					return letterRows(g, letters, o.format == render.Table)
 				})
@@ -48,7 +49,7 @@ func newDeadLs(g *globals) *cobra.Command {
 
 // letterRows are letters as a table has them; brief leaves a line a line, though a
 // record may have megabytes.
-func letterRows(g *globals, letters []app.Letter, brief bool) (header []string, rows [][]string) {
+func letterRows(g *globals, letters []serve.Letter, brief bool) (header []string, rows [][]string) {
 	for _, l := range letters {
 		reason, value := l.Reason, l.Value
 		if brief {
@@ -70,7 +71,7 @@ func beginning(s string) string {
 	return s
 }
 
-func (g *globals) withLetters(cmd *cobra.Command, port string, do func([]app.Letter) error) error {
+func (g *globals) withLetters(cmd *cobra.Command, port string, do func([]serve.Letter) error) error {
 	return g.withClient(cmd.Context(), callLimit, func(ctx context.Context, c *app.Client) error {
 		letters, err := c.DeadLetters(ctx, port)
 		if err != nil {
@@ -91,10 +92,10 @@ func newDeadShow(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return g.withLetters(cmd, args[0], func(letters []app.Letter) error {
+			return g.withLetters(cmd, args[0], func(letters []serve.Letter) error {
 				for _, l := range letters {
 					if l.Seq == seqs[0] {
-						return g.write(o.format, l, func() ([]string, [][]string) { return letterRows(g, []app.Letter{l}, false) })
+						return g.write(o.format, l, func() ([]string, [][]string) { return letterRows(g, []serve.Letter{l}, false) })
 					}
 				}
 				return fault.New(fault.NotFound, "run meshctl deadletter ls "+args[0], "port %s has no dead letter %d", args[0], seqs[0])
@@ -113,7 +114,7 @@ func newDeadCount(g *globals) *cobra.Command {
 		Long:    `Count the dead letters of a port that wait.`,
 		Example: `  meshctl deadletter count orders --strict   # exit code 1 when there are any`, Args: arguments("PORT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return g.withLetters(cmd, args[0], func(letters []app.Letter) error {
+			return g.withLetters(cmd, args[0], func(letters []serve.Letter) error {
 				n := len(letters)
 				err := g.write(o.format, map[string]int{"count": n}, func() ([]string, [][]string) {
 					return []string{"count"}, [][]string{{fmt.Sprint(n)}}

@@ -53,6 +53,7 @@ func commands() []listed {
 		{groupUse, newScan},
 		{groupUse, newQuery},
 		{groupUse, newCatalog},
+		{groupUse, newUI},
 
 		{groupCare, newDeadletter},
 		{groupCare, newRebuild},

@@ -87,47 +87,39 @@ func (b *Bucket) Delete(ctx context.Context, key string) error {
 }
 
 // List is every key's entry.
-func (b *Bucket) List(ctx context.Context) (map[string]Entry, error) {
-	w, err := b.kv.WatchAll(ctx, jetstream.IgnoreDeletes())
-	if err != nil {
-		return nil, fmt.Errorf("list: %w", bucketFault(ctx, err))
+func (b *Bucket) List(ctx context.Context) (out map[string]Entry, err error) {
+	err = b.Watch(ctx, func(all map[string]Entry) error { out = all; return errListed }, nil)
+	if !errors.Is(err, errListed) {
+		return nil, err
 	}
-	defer func() { _ = w.Stop() }()
-	out := map[string]Entry{}
-	for {
-		select {
-		case e, open := <-w.Updates():
-			if !open {
-				return nil, fault.New(fault.Unavailable, "", "list: the watch ended")
-			}
-			if e == nil { // all there was
-				return out, nil
-			}
-			out[e.Key()] = entryOf(e)
-		case <-ctx.Done():
-			return nil, fmt.Errorf("list: %w", ctx.Err())
-		}
-	}
+	return out, nil
 }
 
-// Watch calls each with every entry there is and then with every change, until ctx is
-// done or each returns an error, and returns that error.
-func (b *Bucket) Watch(ctx context.Context, each func(Entry) error) error {
+var errListed = errors.New("all there was")
+
+// Watch calls all with every entry there is, then each with every change, until ctx is
+// done or one of them returns an error, and returns that error.
+func (b *Bucket) Watch(ctx context.Context, all func(map[string]Entry) error, each func(Entry) error) error {
 	w, err := b.kv.WatchAll(ctx)
 	if err != nil {
 		return fmt.Errorf("watch: %w", bucketFault(ctx, err))
 	}
 	defer func() { _ = w.Stop() }()
+	there := map[string]Entry{}
 	for {
 		select {
 		case e, open := <-w.Updates():
-			if !open {
+			switch {
+			case !open:
 				return fault.New(fault.Unavailable, "", "watch: the watch ended")
+			case e == nil: // all there was
+				err, there = all(there), nil
+			case there == nil:
+				err = each(entryOf(e))
+			case e.Operation() == jetstream.KeyValuePut:
+				there[e.Key()] = entryOf(e)
 			}
-			if e == nil {
-				continue
-			}
-			if err := each(entryOf(e)); err != nil {
+			if err != nil {
 				return err
 			}
 		case <-ctx.Done():

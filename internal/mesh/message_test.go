@@ -72,11 +72,21 @@ func TestCatalogBucket(t *testing.T) {
 	must(t, fromLeaf.Put(ctx, "flights", []byte("two")))
 	must(t, fromLeaf.Put(ctx, "delays", []byte("three")))
 	seen := make(chan Entry, 10)
-	watched := make(chan error, 1)
+	watched, listed := make(chan error, 1), make(chan struct{})
 	watch, stop := context.WithCancel(ctx)
 	go func() {
-		watched <- atHub.Watch(watch, func(e Entry) error { seen <- e; return nil })
+		watched <- atHub.Watch(watch, func(all map[string]Entry) error {
+			for _, e := range all {
+				seen <- e
+			}
+			close(listed)
+			return nil
+		}, func(e Entry) error { seen <- e; return nil })
 	}()
+	<-listed
+	if len(seen) != 2 {
+		t.Errorf("the watch began with %d entries; want 2", len(seen))
+	}
 	must(t, fromLeaf.Delete(ctx, "delays"))
 	all, err := atHub.List(ctx)
 	if err != nil || len(all) != 1 || string(all["flights"].Value) != "two" || time.Since(all["flights"].Time) > time.Minute {

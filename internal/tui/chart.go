@@ -1,0 +1,370 @@
+package tui
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// chart is what was read of a grid's columns to be drawn.
+type chart struct {
+	title  string
+	rows   int // read
+	nulls  int
+	values []float64 // of a column of numbers
+	counts map[string]int
+	other  int // rows whose value is beyond the most values that are told apart
+	times  []float64
+	kinds  []chartKind // that can be drawn, the most fitting first
+	kind   int
+	limits bool // not all rows are in it
+}
+
+type chartKind int
+
+const (
+	histogram chartKind = iota
+	bars
+	overTime
+)
+
+func (k chartKind) String() string {
+	return [...]string{"histogram", "bars", "over time"}[k]
+}
+
+const (
+	chartMost   = 5_000_000 // rows that a chart reads
+	chartValues = 50_000    // different texts that it tells apart
+)
+
+// timeColumn is the first column of a grid whose first values are times, -1 for none.
+func timeColumn(t table) int {
+	for c := range t.Header() {
+		found := 0
+		for i := range min(t.Len(), 20) {
+			text := textAt(t.Row(i), c)
+			if _, ok := parseTime(text); ok {
+				found++
+			} else if text != "NULL" && text != "" {
+				found = 0
+				break
+			}
+		}
+		if found > 0 {
+			return c
+		}
+	}
+	return -1
+}
+
+// parseTime reads a time as cell writes it, in seconds.
+func parseTime(text string) (float64, bool) {
+	if len(text) < len("2006-01-02") || text[4] != '-' {
+		return 0, false
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return float64(t.UnixMicro()) / 1e6, true
+		}
+	}
+	return 0, false
+}
+
+// newChart reads a column of a table, and a column of times beside it where there is one.
+func newChart(ctx context.Context, t table, column, timed int) (*chart, error) {
+	c := &chart{title: t.Header()[column], counts: map[string]int{}}
+	columns := []int{column}
+	if timed >= 0 {
+		columns = append(columns, timed)
+	}
+	numbers, isTime := true, timed == column
+	err := t.Each(ctx, columns, func(texts []string) error {
+		if c.rows == chartMost {
+			c.limits = true
+			return nil
+		}
+		c.rows++
+		text := texts[0]
+		if text == "" || text == "NULL" {
+			c.nulls++
+			return nil
+		}
+		c.tally(text)
+		at, timely := 0.0, false
+		if timed >= 0 {
+			at, timely = parseTime(texts[1])
+		}
+		switch v, err := strconv.ParseFloat(strings.ReplaceAll(text, ",", ""), 64); {
+		case isTime && timely:
+			c.values, c.times = append(c.values, 1), append(c.times, at)
+		case err != nil || math.IsNaN(v) || math.IsInf(v, 0):
+			numbers = false
+		case timed >= 0 && timely:
+			c.values, c.times = append(c.values, v), append(c.times, at)
+		case timed < 0:
+			c.values = append(c.values, v)
+		}
+		return nil
+	})
+	switch {
+	case isTime:
+		c.kinds = []chartKind{overTime}
+	case !numbers || len(c.values) == 0:
+		c.values, c.times, c.kinds = nil, nil, []chartKind{bars}
+	case timed >= 0:
+		c.kinds = []chartKind{histogram, overTime, bars}
+	default:
+		c.kinds = []chartKind{histogram, bars}
+	}
+	return c, err
+}
+
+func (c *chart) tally(text string) {
+	if _, known := c.counts[text]; !known && len(c.counts) >= chartValues {
+		c.other++
+		return
+	}
+	c.counts[text]++
+}
+
+func (c *chart) move(int) bool  { return false }
+func (c *chart) shift(int) bool { return false }
+
+func (c *chart) turn() { c.kind = (c.kind + 1) % len(c.kinds) }
+
+// lines is the chart in w by h cells.
+func (c *chart) lines(w, h int) []line {
+	kind := c.kinds[c.kind]
+	head := spans(in(strong, " "+c.title), in(dim, "  "+kind.String()+" of "+count(c.rows, "row")))
+	if c.nulls > 0 {
+		head.spans = append(head.spans, in(dim, ", "+number(c.nulls)+" without a value"))
+	}
+	if c.limits {
+		head.spans = append(head.spans, in(warning, ", there are more"))
+	}
+	if len(c.kinds) > 1 {
+		head.spans = append(head.spans, in(dim, "; c: "+c.kinds[(c.kind+1)%len(c.kinds)].String()))
+	}
+	lines := []line{head, {}}
+	room := h - len(lines)
+	switch kind {
+	case histogram:
+		return append(lines, c.histogram(w, room)...)
+	case bars:
+		return append(lines, c.bars(w, room)...)
+	default:
+		return append(lines, c.series(w, room)...)
+	}
+}
+
+// histogram is how often the values fall into ranges of equal width.
+func (c *chart) histogram(w, h int) []line {
+	low, high := slices.Min(c.values), slices.Max(c.values)
+	n := max(1, min(h-2, 24))
+	step := niceStep((high - low) / float64(n))
+	first := math.Floor(low / step)
+	n = int(math.Floor(high/step)-first) + 1
+	labels, values := make([]string, n), make([]float64, n)
+	for i := range labels {
+		labels[i] = short((first+float64(i))*step) + " … " + short((first+float64(i)+1)*step)
+	}
+	for _, v := range c.values {
+		values[min(max(int(math.Floor(v/step)-first), 0), n-1)]++
+	}
+	lines := drawBars(labels, values, w)
+	mean := 0.0
+	for _, v := range c.values {
+		mean += v / float64(len(c.values))
+	}
+	sorted := slices.Clone(c.values)
+	slices.Sort(sorted)
+	return append(lines, line{}, spans(in(dim, fmt.Sprintf(" least %s   median %s   mean %s   99%% below %s   greatest %s",
+		short(low), short(sorted[len(sorted)/2]), short(mean), short(sorted[len(sorted)*99/100]), short(high)))))
+}
+
+// niceStep is the next of 1, 2, 5, 10, 20 … from a width on.
+func niceStep(raw float64) float64 {
+	if raw <= 0 || math.IsNaN(raw) {
+		return 1
+	}
+	unit := math.Pow(10, math.Floor(math.Log10(raw)))
+	for _, m := range []float64{1, 2, 5} {
+		if unit*m >= raw*0.9999 {
+			return unit * m
+		}
+	}
+	return unit * 10
+}
+
+// short is a number in few characters.
+func short(v float64) string {
+	switch a := math.Abs(v); {
+	case a >= 1e6 || a > 0 && a < 1e-3:
+		return strconv.FormatFloat(v, 'g', 4, 64)
+	case a >= 1000 || v == math.Trunc(v):
+		return grouped(strconv.FormatFloat(v, 'f', 0, 64))
+	}
+	return strings.TrimRight(strings.TrimRight(strconv.FormatFloat(v, 'f', 3, 64), "0"), ".")
+}
+
+// bars is how often the most frequent values occur.
+func (c *chart) bars(w, h int) []line {
+	type pair struct {
+		text string
+		n    int
+	}
+	var all []pair
+	for text, n := range c.counts {
+		all = append(all, pair{text, n})
+	}
+	slices.SortFunc(all, func(a, b pair) int { return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.text, b.text)) })
+	most := max(1, min(len(all), h-2))
+	var labels []string
+	var values []float64
+	rest := c.other
+	for i, p := range all {
+		if i < most {
+			labels, values = append(labels, p.text), append(values, float64(p.n))
+		} else {
+			rest += p.n
+		}
+	}
+	lines := drawBars(labels, values, w)
+	if rest > 0 {
+		more := count(len(all)-most, "more value")
+		if c.other > 0 {
+			more = "more values"
+		}
+		lines = append(lines, line{}, spans(in(dim, fmt.Sprintf(" %s in %s are not shown", more, count(rest, "row")))))
+	}
+	return lines
+}
+
+// drawBars is one bar a line, with its label and its number.
+func drawBars(labels []string, values []float64, w int) []line {
+	name, figure, top := 0, 0, 0.0
+	for i, l := range labels {
+		name = max(name, min(width(clean(l)), w/3))
+		figure = max(figure, len(short(values[i])))
+		top = max(top, values[i])
+	}
+	room := max(w-name-figure-5, 4)
+	var lines []line
+	for i, l := range labels {
+		lines = append(lines, spans(in(plain, " "+right(l, name)+" "), in(accent, bar(values[i], top, room)), in(dim, " "+right(short(values[i]), figure))))
+	}
+	return lines
+}
+
+// bar is a bar in w cells, to an eighth of a cell.
+func bar(v, top float64, w int) string {
+	if top <= 0 {
+		return strings.Repeat(" ", w)
+	}
+	eighths := int(v/top*float64(w)*8 + 0.5)
+	if v > 0 {
+		eighths = max(eighths, 1)
+	}
+	s := strings.Repeat("█", eighths/8)
+	if part := eighths % 8; part > 0 {
+		s += string([]rune(" ▏▎▍▌▋▊▉")[part])
+	}
+	return left(s, w)
+}
+
+// series is the mean of the values over time, or how many rows there are, as a line of dots.
+func (c *chart) series(w, h int) []line {
+	if len(c.times) == 0 {
+		return []line{spans(in(dim, " There are no times to draw."))}
+	}
+	counted := len(c.kinds) == 1
+	axis := 10
+	cols, rows := max(w-axis-2, 8), max(h-2, 3)
+	first, last := slices.Min(c.times), slices.Max(c.times)
+	sums, ns := make([]float64, cols*2), make([]float64, cols*2)
+	for i, t := range c.times {
+		b := 0
+		if last > first {
+			b = min(int((t-first)/(last-first)*float64(len(sums))), len(sums)-1)
+		}
+		sums[b], ns[b] = sums[b]+c.values[i], ns[b]+1
+	}
+	points := make([]float64, len(sums))
+	low, high := math.Inf(1), math.Inf(-1)
+	for i := range points {
+		points[i] = math.NaN()
+		switch {
+		case counted:
+			points[i] = ns[i]
+		case ns[i] > 0:
+			points[i] = sums[i] / ns[i]
+		default:
+			continue
+		}
+		low, high = min(low, points[i]), max(high, points[i])
+	}
+	if counted {
+		low = 0
+	}
+	lines := dots(points, low, high, cols, rows, axis)
+	from, to := stamp(first, last-first), stamp(last, last-first)
+	return append(lines,
+		spans(in(dim, strings.Repeat(" ", axis+1)+"└"+strings.Repeat("─", cols))),
+		spans(in(dim, strings.Repeat(" ", axis+2)+from+strings.Repeat(" ", max(1, cols-width(from)-width(to)))+to)))
+}
+
+func stamp(seconds, span float64) string {
+	t := time.UnixMicro(int64(seconds * 1e6)).UTC()
+	switch {
+	case span > 3*86400:
+		return t.Format("2006-01-02")
+	case span > 300:
+		return t.Format("01-02 15:04")
+	}
+	return t.Format("15:04:05")
+}
+
+// dots draws two points a cell in braille, four dots high each, joined from one to the next.
+func dots(points []float64, low, high float64, cols, rows, axis int) []line {
+	cells := make([][]rune, rows)
+	for y := range cells {
+		cells[y] = []rune(strings.Repeat("\u2800", cols))
+	}
+	bit := [4][2]rune{{0x01, 0x08}, {0x02, 0x10}, {0x04, 0x20}, {0x40, 0x80}}
+	set := func(x, y int) { cells[y/4][x/2] |= bit[y%4][x%2] }
+	height := rows*4 - 1
+	before := -1
+	for x, v := range points {
+		if math.IsNaN(v) {
+			continue
+		}
+		y := height / 2
+		if high > low {
+			y = height - int((v-low)/(high-low)*float64(height)+0.5)
+		}
+		set(x, y)
+		for at := min(y, before) + 1; before >= 0 && at < max(y, before); at++ {
+			set(x, at)
+		}
+		before = y
+	}
+	lines := make([]line, rows)
+	for y := range lines {
+		label := ""
+		switch y {
+		case 0:
+			label = short(high)
+		case rows - 1:
+			label = short(low)
+		case rows / 2:
+			label = short((low + high) / 2)
+		}
+		lines[y] = spans(in(dim, " "+right(label, axis)+"│"), in(accent, string(cells[y])))
+	}
+	return lines
+}

@@ -1,0 +1,464 @@
+// Package tui is the screens of meshctl ui: the mesh as a tree of domains, products and
+// ports, what there is to know of each in tabs beside it, and an SQL editor. It draws
+// itself; what it shows comes from a Source.
+//
+// Nothing on the screen waits for the mesh: every call runs beside it, with a context,
+// and its answer comes as a message. An answer that was overtaken, because the cursor has
+// moved on, is known by its number and dropped.
+//
+// A screen is lines of spans, text with a role, and only styles.go's themes know colours.
+// So text from the mesh cannot drive the terminal, and frames are the same without colour.
+// Charts are drawn here: the library for it, ntcharts, knows only bubbletea v1.
+package tui
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/meshctl/meshctl/internal/catalog"
+)
+
+// Options say how the screens are to be.
+type Options struct {
+	Start    string // the product or port that the cursor is on at first, "" for the first
+	Theme    string // of Themes; "" for the default
+	ReadOnly bool   // nothing in the mesh is changed
+	Color    bool
+	Dir      string // where files are written
+	Now      func() time.Time
+
+	In      io.Reader // a terminal
+	Out     io.Writer
+	Environ []string
+}
+
+// Model is the state of the screens.
+type Model struct {
+	src  Source
+	o    Options
+	ctx  context.Context
+	work *work
+
+	width, height int
+	dark          bool
+	theme         theme
+	st            *styles
+
+	mesh   *mesh
+	tree   *tree
+	pane   pane
+	inPane bool // the keys go to the pane, not the tree
+	over   []*overlay
+	sql    *sqlScreen
+	prompt *prompt
+	notice notice
+
+	watch    *feed[change]
+	watchGen int
+	watching bool
+	polling  bool
+	started  bool  // the cursor has been put on Options.Start
+	failed   error // of the watch
+	tick     func() tea.Cmd
+
+	tabEdges    []int
+	afterAnswer func(*grid)
+}
+
+// change is what a watch tells: the whole catalog, or one entry.
+type change struct {
+	all   catalog.Catalog
+	whole bool
+	name  string
+	entry *catalog.Entry
+}
+
+type (
+	tickMsg  struct{}
+	spinMsg  struct{ gen int }
+	watchMsg struct {
+		gen     int
+		changes []change
+		ended   bool
+		err     error
+	}
+	pollMsg struct {
+		reach    error
+		answered []catalog.Entry
+		silent   []string
+	}
+)
+
+func newModel(ctx context.Context, src Source, o Options) *Model {
+	m := &Model{
+		src: src, o: o, ctx: ctx, work: &work{}, dark: true,
+		mesh: newMesh(), tree: newTree(), width: 80, height: 24,
+		tick: func() tea.Cmd { return tea.Tick(time.Second, func(time.Time) tea.Msg { return tickMsg{} }) },
+	}
+	m.theme, _ = themeNamed(o.Theme)
+	if !o.Color {
+		m.theme, _ = themeNamed("mono")
+	}
+	m.st = m.theme.styles(m.dark)
+	m.sql = newSQLScreen(m.st)
+	m.mesh.now = o.Now()
+	return m
+}
+
+func (m *Model) now() time.Time { return m.o.Now() }
+
+func (m *Model) paint() {
+	m.st = m.theme.styles(m.dark)
+	m.sql.paint(m.st)
+}
+
+// Init begins to watch the mesh.
+func (m *Model) Init() tea.Cmd {
+	return tea.Batch(tea.RequestBackgroundColor, m.startWatch(), m.tick())
+}
+
+func (m *Model) startWatch() tea.Cmd {
+	m.watch.stop()
+	m.watchGen++
+	m.watching = true
+	gen := m.watchGen
+	m.watch = startFeed(m, func(ctx context.Context, emit func(change) error) error {
+		return m.src.Watch(ctx,
+			func(all catalog.Catalog) error { return emit(change{all: all, whole: true}) },
+			func(name string, e *catalog.Entry) error { return emit(change{name: name, entry: e}) })
+	}, func(changes []change, ended bool, err error) tea.Msg { return watchMsg{gen, changes, ended, err} })
+	return m.watch.next()
+}
+
+// poll asks whether the hub is there, and the products on the screen how they fare.
+func (m *Model) poll() tea.Cmd {
+	if m.polling {
+		return nil
+	}
+	m.polling = true
+	names := m.tree.visible()
+	if p := m.tree.at.product; m.inPane && p != "" {
+		names = []string{p}
+	}
+	return m.ask(m.ctx, func(ctx context.Context) tea.Msg {
+		ctx, cancel := context.WithTimeout(ctx, callLimit)
+		defer cancel()
+		msg := pollMsg{reach: m.src.Reach(ctx)}
+		if msg.reach == nil && len(names) > 0 {
+			msg.answered, msg.silent = m.src.Entries(ctx, names)
+		}
+		return msg
+	})
+}
+
+// Update takes one message in.
+func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) { return m, m.update(msg) }
+
+func (m *Model) update(msg tea.Msg) tea.Cmd {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		m.width, m.height = msg.Width, msg.Height
+		if m.pane.body == nil && !m.pane.busy {
+			return m.openPane(false)
+		}
+	case tea.BackgroundColorMsg:
+		m.dark = msg.IsDark()
+		m.paint()
+	case tea.KeyPressMsg:
+		return m.press(msg)
+	case tea.PasteMsg:
+		return m.paste(msg)
+	case tea.MouseClickMsg:
+		return m.click(msg.X, msg.Y)
+	case tea.MouseWheelMsg:
+		return m.wheel(tea.Mouse(msg))
+	case tickMsg:
+		return m.second()
+	case watchMsg:
+		return m.gotChanges(msg)
+	case pollMsg:
+		return m.gotPoll(msg)
+	case openMsg:
+		if msg.gen == m.pane.gen && m.pane.busy {
+			if _, p := m.target(); p != nil {
+				return tabs()[m.pane.tab].load(m)
+			}
+		}
+	case paneMsg:
+		m.gotPane(msg)
+	case streamMsg:
+		return m.gotStream(msg)
+	case chartMsg:
+		return m.gotChart(msg)
+	case answerMsg:
+		cmd := m.gotAnswer(msg)
+		if m.afterAnswer != nil && m.sql.result != nil {
+			m.afterAnswer(m.sql.result)
+			m.afterAnswer = nil
+		}
+		return tea.Batch(cmd, spin(msg.gen))
+	case rowsMsg:
+		m.gotRows(msg)
+	case spinMsg: // the figures of a statement that runs are drawn anew
+		if msg.gen == m.sql.gen && m.sql.cancel != nil {
+			return spin(msg.gen)
+		}
+	case doneMsg:
+		return m.gotDone(msg)
+	default:
+		return m.pass(msg)
+	}
+	return nil
+}
+
+func spin(gen int) tea.Cmd {
+	return tea.Tick(150*time.Millisecond, func(time.Time) tea.Msg { return spinMsg{gen} })
+}
+
+// pass gives a message to what is being typed into, such as the blinking of its cursor.
+func (m *Model) pass(msg tea.Msg) tea.Cmd {
+	if m.prompt != nil {
+		return m.promptMsg(msg)
+	}
+	if m.scope() == inEditor {
+		var cmd tea.Cmd
+		m.sql.editor, cmd = m.sql.editor.Update(msg)
+		return cmd
+	}
+	return nil
+}
+
+func (m *Model) paste(msg tea.PasteMsg) tea.Cmd {
+	if m.prompt == nil && m.scope() != inEditor {
+		return m.complain("there is nothing to paste into here; e opens the SQL editor")
+	}
+	return m.pass(msg)
+}
+
+// second is what happens once a second.
+func (m *Model) second() tea.Cmd {
+	m.mesh.tick(m.now())
+	cmds := []tea.Cmd{m.tick(), m.poll()}
+	if !m.watching && m.mesh.down == nil {
+		cmds = append(cmds, m.startWatch())
+	}
+	m.redraw()
+	return tea.Batch(cmds...)
+}
+
+// redraw takes what is known of the mesh into the tree and the pane.
+func (m *Model) redraw() {
+	m.tree.build(m.mesh)
+	if m.pane.of == m.tree.at {
+		m.refreshPane()
+	}
+}
+
+func (m *Model) gotChanges(msg watchMsg) tea.Cmd {
+	if msg.gen != m.watchGen {
+		return nil
+	}
+	m.mesh.now = m.now()
+	if msg.ended {
+		m.watching, m.failed = false, msg.err
+		return nil
+	}
+	m.failed = nil
+	for _, c := range msg.changes {
+		switch {
+		case c.whole:
+			m.mesh.reset(c.all)
+		case c.entry == nil:
+			m.mesh.remove(c.name)
+		default:
+			m.mesh.put(*c.entry)
+		}
+	}
+	m.redraw()
+	cmds := []tea.Cmd{m.watch.next()}
+	if !m.started && m.mesh.loaded {
+		m.started = true
+		cmds = append(cmds, m.begin())
+	}
+	if m.pane.of != m.tree.at {
+		cmds = append(cmds, m.openPane(false))
+	}
+	return tea.Batch(cmds...)
+}
+
+// begin puts the cursor where it is to be at first.
+func (m *Model) begin() tea.Cmd {
+	if m.o.Start != "" {
+		return m.goTo(m.o.Start)
+	}
+	for _, b := range m.tree.rows { // the first product, for a domain has little to show
+		if b.of.product != "" {
+			m.tree.at = b.of
+			break
+		}
+	}
+	return m.openPane(false)
+}
+
+func (m *Model) gotPoll(msg pollMsg) tea.Cmd {
+	m.polling = false
+	m.mesh.now = m.now()
+	back := m.mesh.reached(msg.reach)
+	for _, e := range msg.answered {
+		m.mesh.put(e)
+	}
+	for _, name := range msg.silent {
+		m.mesh.hush(name)
+	}
+	m.redraw()
+	if back {
+		return tea.Batch(m.startWatch(), m.openPane(true))
+	}
+	return nil
+}
+
+func (m *Model) gotChart(msg chartMsg) tea.Cmd {
+	if msg.err != nil {
+		return m.complain("chart: %s", msg.err)
+	}
+	m.push(&overlay{title: "Chart", scope: inChart, body: chartBody{msg.chart}})
+	return nil
+}
+
+func (m *Model) gotDone(msg doneMsg) tea.Cmd {
+	switch {
+	case msg.err != nil:
+		m.notice = notice{msg.err.Error(), bad}
+	case msg.text != "":
+		m.notice = notice{msg.text, good}
+	}
+	if msg.again {
+		return m.openPane(true)
+	}
+	return nil
+}
+
+// View is the whole screen.
+func (m *Model) View() tea.View {
+	v := tea.NewView(strings.Join(m.frame(), "\n"))
+	v.AltScreen = true
+	v.MouseMode = tea.MouseModeCellMotion
+	v.WindowTitle = "meshctl ui"
+	return v
+}
+
+// The screen's parts: a head, the body, a line of keys or of what is typed.
+const (
+	headRows = 1
+	footRows = 1
+	tooSmall = 40
+)
+
+func (m *Model) frame() []string {
+	if m.width < tooSmall || m.height < 8 {
+		return page(m.st, []line{spans(in(warning, "make the terminal larger"))}, m.width, m.height)
+	}
+	h := m.height - headRows - footRows
+	lines := []string{m.head().draw(m.st, m.width)}
+	switch top := m.top(); {
+	case top != nil:
+		body := []line{spans(in(strong, " "+top.title), in(dim, "  esc goes back"))}
+		body = append(body, top.body.draw(m, m.width, h-1, true)...)
+		lines = append(lines, page(m.st, body, m.width, h)...)
+	case m.treeWidth() == 0:
+		lines = append(lines, page(m.st, m.drawPane(m.width, h, true), m.width, h)...)
+	case m.treeWidth() == m.width:
+		lines = append(lines, page(m.st, m.tree.draw(m, m.width, h, true), m.width, h)...)
+	default:
+		w := m.treeWidth()
+		tree := page(m.st, m.tree.draw(m, w, h, !m.inPane), w, h)
+		side := page(m.st, m.drawPane(m.width-w-1, h, m.inPane), m.width-w-1, h)
+		rule := m.st.roles[dim].Render("│")
+		for i := range tree {
+			lines = append(lines, tree[i]+rule+side[i])
+		}
+	}
+	return append(lines, m.foot())
+}
+
+// wideAt is the width from which tree and pane are side by side.
+const wideAt = 110
+
+// treeWidth is how much of the screen the tree has: all or nothing where it is narrow.
+func (m *Model) treeWidth() int {
+	switch {
+	case m.width >= wideAt:
+		return min(max(m.width*41/100, 49), 84)
+	case m.inPane:
+		return 0
+	}
+	return m.width
+}
+
+// paneShown says whether the pane is on the screen.
+func (m *Model) paneShown() bool { return m.treeWidth() < m.width }
+
+func (m *Model) head() line {
+	s := m.mesh
+	l := spans(in(accent, " meshctl "), in(dim, " "+m.src.Where()+" "))
+	state := in(good, "● live ")
+	switch {
+	case s.down != nil:
+		state = in(bad, "✖ hub away for "+catalog.Ago(s.now, s.since)+", as of "+s.since.Local().Format("15:04:05")+" ")
+	case m.failed != nil:
+		state = in(bad, "✖ "+m.failed.Error()+" ")
+	case !s.loaded:
+		state = in(dim, "◌ reading ")
+	}
+	worst := map[int]int{}
+	ports := 0
+	for i := range s.all {
+		ports += len(s.all[i].Ports)
+		worst[entryHealth(&s.all[i], s.asOf()).rank]++
+	}
+	figures := count(len(s.all), "product") + ", " + count(ports, "port") + "  "
+	var marks []span
+	for _, rank := range []int{rankWarn, rankError, rankGone} {
+		if n := worst[rank]; n > 0 {
+			h := healthOf(rank, "")
+			marks = append(marks, span{fmt.Sprintf("%s %d  ", h.sign, n), h.role})
+		}
+	}
+	if m.o.ReadOnly {
+		marks = append(marks, in(dim, "read-only  "))
+	}
+	if !m.tree.filter.empty() {
+		marks = append(marks, in(accent, "/"+m.tree.filter.text+"  "))
+	}
+	used := width(state.text) + width(figures)
+	for _, s := range append(marks, l.spans...) {
+		used += width(s.text)
+	}
+	if used > m.width { // the figures give way to what is wrong
+		used -= width(figures)
+		figures = ""
+	}
+	l.spans = append(l.spans, in(plain, strings.Repeat(" ", max(0, m.width-used))), in(dim, figures))
+	l.spans = append(l.spans, marks...)
+	l.spans = append(l.spans, state)
+	return l
+}
+
+// foot is what is typed, what there is to tell, or the keys.
+func (m *Model) foot() string {
+	switch {
+	case m.prompt != nil:
+		p := m.prompt
+		problem := cut(clean(p.problem), m.width/2)
+		p.input.SetWidth(max(m.width-width(p.label)-width(problem)-4, 10))
+		return line{raw: p.input.View() + "  " + m.st.roles[warning].Render(problem)}.draw(m.st, m.width)
+	case m.notice.text != "":
+		return spans(span{" " + m.notice.text, m.notice.role}).draw(m.st, m.width)
+	}
+	return m.hints(m.width).draw(m.st, m.width)
+}
