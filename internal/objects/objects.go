@@ -65,7 +65,7 @@ func New(o Options) (*Bucket, error) {
 		lookup = minio.BucketLookupPath
 	}
 	client, err := minio.New(host, &minio.Options{
-		Creds: credentials.New(&provider{keys: o.Keys}), Secure: secure, Transport: newTransport(),
+		Creds: credentials.New(&provider{keys: o.Keys}), Secure: secure, Transport: newTransport(stall),
 		Region: o.Region, BucketLookup: lookup, MaxRetries: tries,
 	})
 	if err != nil {
@@ -90,6 +90,14 @@ func address(o Options) (host string, secure bool, err error) {
 func (b *Bucket) String() string { return "s3://" + path.Join(b.o.Bucket, b.o.Prefix) }
 
 func (b *Bucket) key(name string) string { return path.Join(b.o.Prefix, name) }
+
+// begin is how names in the bucket begin that begin so in the folder.
+func (b *Bucket) begin(prefix string) string {
+	if dir, ok := strings.CutSuffix(prefix, "/"); ok {
+		return b.key(dir) + "/"
+	}
+	return b.key(prefix)
+}
 
 // Read is a small object and its version.
 func (b *Bucket) Read(ctx context.Context, name string) ([]byte, string, error) {
@@ -170,11 +178,7 @@ func (b *Bucket) List(ctx context.Context, prefix string) ([]string, error) {
 	ctx, cancel := context.WithCancel(ctx) // ends the listing also when this returns early
 	defer cancel()
 	var names []string
-	root := b.key(prefix)
-	if strings.HasSuffix(prefix, "/") {
-		root += "/"
-	}
-	for o := range b.client.Client.ListObjects(ctx, b.o.Bucket, minio.ListObjectsOptions{Prefix: root, Recursive: true}) {
+	for o := range b.client.Client.ListObjects(ctx, b.o.Bucket, minio.ListObjectsOptions{Prefix: b.begin(prefix), Recursive: true}) {
 		if o.Err != nil {
 			return nil, b.fault("list", prefix, o.Err)
 		}
@@ -198,7 +202,7 @@ func (b *Bucket) Delete(ctx context.Context, names ...string) error {
 func (b *Bucket) Abandon(ctx context.Context, prefix string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	for u := range b.client.ListIncompleteUploads(ctx, b.o.Bucket, b.key(prefix), true) {
+	for u := range b.client.ListIncompleteUploads(ctx, b.o.Bucket, b.begin(prefix), true) {
 		if u.Err != nil {
 			return b.fault("list unfinished uploads of", prefix, u.Err)
 		}

@@ -207,6 +207,16 @@ func TestAbandon(t *testing.T) {
 	if _, err := raw.NewMultipartUpload(t.Context(), objectstest.Bucket, "mesh/orders/orders-v1/1", minio.PutObjectOptions{}); err != nil {
 		t.Fatal(err)
 	}
+	if err := b.Abandon(t.Context(), "orders-v/"); err != nil { // another folder
+		t.Fatal(err)
+	}
+	left := 0
+	for range raw.ListIncompleteUploads(t.Context(), objectstest.Bucket, "", true) {
+		left++
+	}
+	if left != 1 {
+		t.Errorf("%d uploads are left", left)
+	}
 	if err := b.Abandon(t.Context(), "orders-v1/"); err != nil {
 		t.Fatal(err)
 	}

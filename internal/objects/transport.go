@@ -11,7 +11,7 @@ import (
 const stall = 30 * time.Second
 
 // newTransport speaks HTTP/1 to the endpoint: an upload has a connection of its own.
-func newTransport() *http.Transport {
+func newTransport(stall time.Duration) *http.Transport {
 	dialer := net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}
 	return &http.Transport{
 		Proxy: http.ProxyFromEnvironment,
@@ -20,7 +20,7 @@ func newTransport() *http.Transport {
 			if err != nil {
 				return nil, err
 			}
-			return conn{c}, nil
+			return conn{c, stall}, nil
 		},
 		TLSHandshakeTimeout: 10 * time.Second,
 		IdleConnTimeout:     stall / 2,
@@ -31,17 +31,20 @@ func newTransport() *http.Transport {
 
 // conn breaks when nothing moves for too long. What is written gives the answer, for
 // which somebody waits already, new time too.
-type conn struct{ net.Conn }
+type conn struct {
+	net.Conn
+	stall time.Duration
+}
 
 func (c conn) Read(b []byte) (int, error) {
-	if err := c.SetDeadline(time.Now().Add(stall)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(c.stall)); err != nil {
 		return 0, err
 	}
 	return c.Conn.Read(b)
 }
 
 func (c conn) Write(b []byte) (int, error) {
-	if err := c.SetDeadline(time.Now().Add(stall)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(c.stall)); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(b)

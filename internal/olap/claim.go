@@ -172,8 +172,9 @@ func (t *Table) moveIn(ctx context.Context, m *bucketManifest, p *port) error {
 		if err != nil {
 			return fmt.Errorf("move segments into the bucket: %w", err)
 		}
-		if err := os.Link(file, filepath.Join(t.db.dir, p.folder, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("move segments into the bucket: %w", err)
+		// Where that does not work it is fetched when it is read.
+		if os.Link(file, filepath.Join(t.db.dir, p.folder, name)) == nil {
+			t.db.cache.add(p.folder+"/"+name, s.bytes, time.Now())
 		}
 		s.file = name
 	}

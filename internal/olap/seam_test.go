@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"sync"
 	"testing"
@@ -13,10 +14,23 @@ import (
 
 // TestSeamIsExact queries while commits, rolls and compactions go on. At every moment
 // the rows must be those of the watermark that comes with the answer.
-func TestSeamIsExact(t *testing.T) {
+func TestSeamIsExact(t *testing.T) { testSeam(t, Options{Threads: 2}) }
+
+// The same while segments come from a bucket and leave the volume all the time.
+func TestSeamIsExactInABucket(t *testing.T) {
+	l := newLake(t)
+	o := l.options(t, "trips")
+	o.Store.Cache = 5000
+	testSeam(t, o)
+	if n := l.proxy.Seen(http.MethodGet); n < 50 {
+		t.Errorf("only %d requests to read: hardly a segment left the volume", n)
+	}
+}
+
+func testSeam(t *testing.T, o Options) {
 	for name, spec := range map[string]TableSpec{"event": eventSpec(), "state": stateSpec()} {
 		t.Run(name, func(t *testing.T) {
-			db := openDB(t, t.TempDir())
+			db := openWith(t, t.TempDir(), o)
 			table := openTable(t, db, spec)
 			ctx, stop := context.WithCancel(context.Background())
 			var all sync.WaitGroup
