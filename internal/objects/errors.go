@@ -3,8 +3,6 @@ package objects
 import (
 	"context"
 	"errors"
-	"io"
-	"net"
 	"net/http"
 	"slices"
 	"syscall"
@@ -61,10 +59,14 @@ func full(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
-// passing says whether the connection broke within an answer: then it is worth asking
-// again. Requests that were refused have been tried again by then.
+// cut is an error within an answer: then it is worth asking again. A request that got no
+// answer has been made again by the client already.
+type cut struct{ error }
+
+func (c cut) Unwrap() error { return c.error }
+
+// passing says whether the answer broke off, and not because this machine's disk is full.
 func passing(err error) bool {
-	var network net.Error
-	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) ||
-		errors.As(err, &network)
+	var c cut
+	return errors.As(err, &c) && !full(err)
 }

@@ -51,13 +51,16 @@ type provider struct {
 
 func (p *provider) Retrieve() (v credentials.Value, err error) {
 	v.SignerType = credentials.SignatureV4
-	for name, part := range map[string]*string{idName: &v.AccessKeyID, secretName: &v.SecretAccessKey, tokenName: &v.SessionToken} {
-		if *part, err = p.keys(name); err != nil {
+	for _, part := range []struct {
+		name string
+		into *string
+	}{{idName, &v.AccessKeyID}, {secretName, &v.SecretAccessKey}, {tokenName, &v.SessionToken}} {
+		if *part.into, err = p.keys(part.name); err != nil {
 			return v, fault.New(fault.Denied, "mount the bucket's Secret readable", "read the bucket's credentials: %w", err)
 		}
-		if *part == "" && name != tokenName {
+		if *part.into == "" && part.name != tokenName {
 			return v, fault.New(fault.Denied, "set "+idName+" and "+secretName+", or mount a Secret that has both",
-				"there are no credentials for the bucket: %s is missing", name)
+				"there are no credentials for the bucket: %s is missing", part.name)
 		}
 	}
 	p.SetExpiration(time.Now().Add(rereadAfter), 0)

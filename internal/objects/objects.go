@@ -117,10 +117,10 @@ func (b *Bucket) read(ctx context.Context, name string) (_ []byte, version strin
 	defer func() { err = errors.Join(err, body.Close()) }()
 	var data bytes.Buffer
 	if _, err := io.Copy(&data, body); err != nil {
-		return nil, "", err
+		return nil, "", cut{err}
 	}
 	if int64(data.Len()) != info.Size {
-		return nil, "", io.ErrUnexpectedEOF
+		return nil, "", cut{io.ErrUnexpectedEOF}
 	}
 	return data.Bytes(), info.ETag, nil
 }
@@ -225,7 +225,4 @@ func (b *Bucket) fault(act, name string, err error) error {
 	return fault.New(kind, hint, "%s %s/%s: %w", act, b, name, err)
 }
 
-var (
-	errMissing = fmt.Errorf("there is no such object: %w", fs.ErrNotExist)
-	errShort   = fmt.Errorf("the object ended early: %w", io.ErrUnexpectedEOF)
-)
+var errMissing = fmt.Errorf("there is no such object: %w", fs.ErrNotExist)

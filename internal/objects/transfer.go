@@ -67,8 +67,12 @@ func (b *Bucket) pull(ctx context.Context, name string, to io.Writer, offset int
 	}
 	defer func() { err = errors.Join(err, body.Close()) }()
 	*version = info.ETag
-	if n, err = io.Copy(to, body); err == nil && n != info.Size {
-		err = errShort
+	n, err = io.Copy(to, body)
+	if err == nil && n != info.Size {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		err = cut{err}
 	}
 	return n, err
 }
