@@ -41,6 +41,7 @@ func KeepProduct(ctx context.Context, o ProductOptions) (*Kept, error) {
 		return nil, err
 	}
 	k := &Kept{keeping: newGroup(context.WithoutCancel(ctx)), ended: make(chan error, 1), product: p}
+	k.keeping.run(func(ctx context.Context) { keepHeap(ctx, o.Env, func() int { return 1 }) })
 	k.keeping.run(func(ctx context.Context) {
 		if clash := keep(ctx, p, k.swap); clash != nil {
 			k.ended <- clash

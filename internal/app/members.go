@@ -168,7 +168,6 @@ func (m *Mesh) rememberDirs() error {
 		dirs = append(dirs, mem.dir)
 	}
 	m.mu.Unlock()
-	m.size(len(dirs))
 	slices.Sort(dirs)
 	data, err := json.Marshal(dirs)
 	if err != nil {

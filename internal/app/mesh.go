@@ -25,8 +25,6 @@ type MeshOptions struct {
 	Logger  *slog.Logger
 	// LoseExpired is as in ProductOptions, for every product.
 	LoseExpired bool
-	// Size is told how many products the mesh has, before they start and when that changes.
-	Size func(products int)
 }
 
 // Mesh is a hub and products in one process.
@@ -53,6 +51,7 @@ func StartMesh(ctx context.Context, o MeshOptions) (_ *Mesh, err error) {
 			err = errors.Join(err, m.Close(context.WithoutCancel(ctx)))
 		}
 	}()
+	m.watch.run(func(ctx context.Context) { keepHeap(ctx, o.Env, m.count) })
 	dirs, err := m.rememberedDirs()
 	if err != nil {
 		return nil, err
@@ -65,7 +64,6 @@ func StartMesh(ctx context.Context, o MeshOptions) (_ *Mesh, err error) {
 	if _, err := product.ReadSet(dirs, m.keeps); err != nil {
 		return nil, err
 	}
-	m.size(len(dirs))
 	g, gctx := errgroup.WithContext(ctx)
 	for _, dir := range dirs {
 		g.Go(func() error {
@@ -104,10 +102,11 @@ func (m *Mesh) keeps(id product.PortID) bool {
 // product can bear it.
 const controlService = "up_"
 
-func (m *Mesh) size(products int) {
-	if m.o.Size != nil {
-		m.o.Size(products)
-	}
+// count is how many products the mesh has, running or not.
+func (m *Mesh) count() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.products)
 }
 
 // Hub is the mesh's hub.

@@ -83,7 +83,6 @@ func runUp(ctx context.Context, g *globals, o upOpts) error {
 			StateDir: g.StateDir(), Logger: log,
 		},
 		Dirs: dirs, Version: binary.Running().Version, Env: g.Environ(), Logger: log, LoseExpired: o.LoseExpired,
-		Size: func(products int) { app.TuneMemory(g.Env, products) },
 	})
 	if err != nil {
 		return err
@@ -210,7 +209,6 @@ func runRun(ctx context.Context, g *globals, o runOpts) error {
 	if o.Data == "" {
 		o.Data = dir + "/.meshctl"
 	}
-	app.TuneMemory(g.Env, 1)
 	k, err := app.KeepProduct(ctx, app.ProductOptions{
 		Dir: dir, Data: g.Abs(o.Data), HubLeaf: o.Hub, HTTP: o.HTTP, HTTPURL: o.HTTPURL,
 		Version: binary.Running().Version, Env: g.Environ(), Logger: g.logger(), LoseExpired: o.LoseExpired,

@@ -1,0 +1,43 @@
+package app
+
+import (
+	"context"
+	"runtime"
+	"runtime/debug"
+	"testing"
+	"time"
+)
+
+func TestHeapLimitFollowsWhatLives(t *testing.T) {
+	before := debug.SetMemoryLimit(-1)
+	keep := func(env ...string) (limit func() int64, stop func()) {
+		g := newGroup(t.Context())
+		g.run(func(ctx context.Context) { keepHeap(ctx, env, func() int { return 1 }) })
+		return func() int64 { return debug.SetMemoryLimit(-1) }, g.stop
+	}
+	limit, stop := keep()
+	await(t, "the limit of one product", func() bool { return limit() == heapPerProduct })
+	lives := make([]byte, 400<<20)
+	runtime.GC()
+	await(t, "a limit of twice what lives", func() bool { return limit() >= 800<<20 })
+	runtime.KeepAlive(lives)
+	stop()
+	if got := limit(); got != before {
+		t.Errorf("limit afterwards = %d, want %d", got, before)
+	}
+	limit, stop = keep("GOMEMLIMIT=1GiB", "GOGC=100")
+	defer stop()
+	if got := limit(); got != before {
+		t.Errorf("limit with GOMEMLIMIT = %d, want %d as it was", got, before)
+	}
+}
+
+// await polls until done; the deadline is far beyond what it takes.
+func await(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !done(); <-time.After(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("no %s within 30 s", what)
+		}
+	}
+}
