@@ -14,15 +14,20 @@ import (
 // readBytes bounds what one read of a stream takes.
 const readBytes = 16 << 20
 
-// A reader that is behind waits for its batch to fill, as long as the backlog takes to
-// read at about 100,000 messages a second, but never longer than this.
+// A reader waits for its batch to fill, but never longer than fillMost: when it is behind,
+// as long as the backlog takes to read at about 100,000 messages a second; and always as
+// long as the batch before took to work off, and until fillLeast after that one.
 const (
-	fillEach = 10 * time.Microsecond
-	fillMost = 50 * time.Millisecond
+	fillEach  = 10 * time.Microsecond
+	fillLeast = 10 * time.Millisecond
+	fillMost  = 50 * time.Millisecond
 )
 
 // source reads a stream of this leaf for the pipeline.
-type source struct{ reader *mesh.Reader }
+type source struct {
+	reader *mesh.Reader
+	given  time.Time // when Next returned last
+}
 
 // openSource opens a stream of the leaf that nc belongs to.
 func openSource(nc *mesh.Conn, stream string) pipeline.OpenSource { return openSubject(nc, stream, "") }
@@ -42,17 +47,20 @@ func openSubject(nc *mesh.Conn, stream, subject string) pipeline.OpenSource {
 		if err != nil {
 			return nil, err
 		}
-		return source{r}, nil
+		return &source{reader: r}, nil
 	}
 }
 
-func (s source) Next(ctx context.Context, limit int) ([]pipeline.Message, error) {
-	// What a commit costs hardly depends on its size, so behind a backlog it pays to
-	// wait for a fuller batch. With none, what is there goes on at once.
-	linger := fillMost
-	if behind := s.reader.Pending(); behind < uint64(fillMost/fillEach) {
-		linger = time.Duration(behind) * fillEach
+func (s *source) Next(ctx context.Context, limit int) ([]pipeline.Message, error) {
+	// What a commit costs hardly depends on its size. So behind a backlog it pays to wait
+	// for a fuller batch, and under a steady load commits that follow each other at once
+	// would take the whole machine. After a rest, what is there goes on at once.
+	linger := time.Duration(min(s.reader.Pending(), uint64(fillMost/fillEach))) * fillEach
+	if !s.given.IsZero() {
+		busy := time.Since(s.given)
+		linger = max(linger, min(busy, fillMost), fillLeast-busy)
 	}
+	defer func() { s.given = time.Now() }()
 	got, err := s.reader.Next(ctx, limit, readBytes, linger)
 	if err != nil {
 		return nil, err
@@ -68,7 +76,7 @@ func (s source) Next(ctx context.Context, limit int) ([]pipeline.Message, error)
 	return msgs, nil
 }
 
-func (s source) Close() { s.reader.Close() }
+func (s *source) Close() { s.reader.Close() }
 
 // appendLog is a stream of this leaf that the product alone appends to.
 type appendLog struct {

@@ -59,18 +59,19 @@ func NewReader(ctx context.Context, nc *nats.Conn, domain, stream string, after 
 }
 
 // Next waits for a message, then for more until it has max of them, or maxBytes, or
-// linger is over (0: what has arrived already). Limits of 0 are none, though an answer
+// linger is over since it was called (0: what has arrived already). Limits of 0 are none, though an answer
 // never gets much larger than 64 MiB; one message is returned even if it is larger.
 // The messages are the caller's to keep.
 func (r *Reader) Next(ctx context.Context, max int, maxBytes int, linger time.Duration) ([]Message, error) {
 	if maxBytes <= 0 || maxBytes > readerMost {
 		maxBytes = readerMost
 	}
+	began := time.Now()
 	if err := r.await(ctx, demand{count: 1}); err != nil {
 		return nil, err
 	}
-	if linger > 0 {
-		bounded, cancel := context.WithTimeout(ctx, linger)
+	if left := linger - time.Since(began); left > 0 {
+		bounded, cancel := context.WithTimeout(ctx, left)
 		err := r.await(bounded, demand{count: max, bytes: maxBytes})
 		over := bounded.Err() != nil
 		cancel()
