@@ -394,3 +394,58 @@ func stateSpecOf(spec TableSpec) TableSpec {
 	spec.State = true
 	return spec
 }
+
+// A process is killed between the bucket's manifest and its own transaction, and starts
+// again while the bucket is away: records come in meanwhile, and each is there once.
+func TestBucketIsAwayAfterACrash(t *testing.T) {
+	for name, spec := range map[string]TableSpec{"event": eventSpec(), "state": stateSpec()} {
+		t.Run(name, func(t *testing.T) {
+			l := newLake(t)
+			dir := t.TempDir()
+			o := l.options(t, "trips")
+			db := openWith(t, dir, o)
+			table := openTable(t, db, spec)
+			fill(t, table, 1, 10)
+			commit(t, table, 12, row{seq: 11, id: "x", n: 11}, row{seq: 12, id: "id1", n: 12})
+			l.proxy.Set(func(r *http.Request) objectstest.Fault {
+				return objectstest.Fault{Drop: r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "/manifest.json")}
+			})
+			if err := table.Roll(t.Context()); err == nil {
+				t.Fatal("it rolled")
+			}
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
+			l.Stop()
+			l.proxy.Set(nil)
+			db = openWith(t, dir, o)
+			table = openTable(t, db, spec)
+			if at, err := table.Position(t.Context()); at != 12 || err != nil {
+				t.Fatalf("it is at %d, %v", at, err)
+			}
+			commit(t, table, 14, row{seq: 13, id: "x", n: 13}, row{seq: 14, id: "id2", n: 14, gone: spec.State})
+			sql := "SELECT id, n FROM trips." + spec.Name + " ORDER BY n"
+			want := lines(t, db, sql)
+			if err := table.Roll(t.Context()); fault.KindOf(err) != fault.Unavailable {
+				t.Errorf("roll while the bucket is away: %v", err)
+			}
+			equal(t, "while it is away", lines(t, db, sql), want)
+			l.Start()
+			for range 2 {
+				if err := table.Roll(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				equal(t, "when it is back", lines(t, db, sql), want)
+			}
+			if !spec.State && len(want) != 14 {
+				t.Errorf("there are %d rows", len(want))
+			}
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
+			db = openWith(t, t.TempDir(), o)
+			openTable(t, db, spec)
+			equal(t, "on an empty volume", lines(t, db, sql), want)
+		})
+	}
+}
