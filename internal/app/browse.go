@@ -20,6 +20,7 @@ type Browser struct {
 	o     ClientOptions
 	mu    sync.Mutex
 	c     *Client
+	where string    // of the hub, as it was last reached
 	spent []*Client // whose calls may still run
 }
 
@@ -48,8 +49,15 @@ func (b *Browser) client() *Client {
 	return b.c
 }
 
-// Where is the address of the hub.
-func (b *Browser) Where() string { return b.client().nc.ConnectedUrlRedacted() }
+// Where is the address of the hub, as it was last reached.
+func (b *Browser) Where() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if now := b.c.nc.ConnectedUrlRedacted(); now != "" {
+		b.where = now
+	}
+	return b.where
+}
 
 // Reach says why the hub cannot be reached. It looks for the mesh anew where the
 // connection is lost, for a hub may come back at another address.

@@ -164,27 +164,38 @@ func (c *chart) lines(w, h int) []line {
 
 // histogram is how often the values fall into ranges of equal width.
 func (c *chart) histogram(w, h int) []line {
-	low, high := slices.Min(c.values), slices.Max(c.values)
+	sorted := slices.Clone(c.values)
+	slices.Sort(sorted)
+	rank := func(permille int) float64 { return sorted[len(sorted)*permille/1000] }
+	low, high := rank(0), sorted[len(sorted)-1]
+	if from, to := rank(5), rank(995); to > from { // the few far out go into the ranges at the ends
+		low, high = from, to
+	}
 	n := max(1, min(h-2, 24))
 	step := niceStep((high - low) / float64(n))
 	first := math.Floor(low / step)
 	n = int(math.Floor(high/step)-first) + 1
 	labels, values := make([]string, n), make([]float64, n)
+	edge := func(i int) float64 { return (first + float64(i)) * step }
 	for i := range labels {
-		labels[i] = short((first+float64(i))*step) + " … " + short((first+float64(i)+1)*step)
+		labels[i] = short(edge(i)) + " … " + short(edge(i+1))
 	}
-	for _, v := range c.values {
+	if sorted[0] < edge(0) {
+		labels[0] = "below " + short(edge(1))
+	}
+	if sorted[len(sorted)-1] >= edge(n) {
+		labels[n-1] = "from " + short(edge(n-1))
+	}
+	for _, v := range sorted {
 		values[min(max(int(math.Floor(v/step)-first), 0), n-1)]++
 	}
 	lines := drawBars(labels, values, w)
 	mean := 0.0
-	for _, v := range c.values {
-		mean += v / float64(len(c.values))
+	for _, v := range sorted {
+		mean += v / float64(len(sorted))
 	}
-	sorted := slices.Clone(c.values)
-	slices.Sort(sorted)
 	return append(lines, line{}, spans(in(dim, fmt.Sprintf(" least %s   median %s   mean %s   99%% below %s   greatest %s",
-		short(low), short(sorted[len(sorted)/2]), short(mean), short(sorted[len(sorted)*99/100]), short(high)))))
+		short(sorted[0]), short(rank(500)), short(mean), short(rank(990)), short(sorted[len(sorted)-1])))))
 }
 
 // niceStep is the next of 1, 2, 5, 10, 20 … from a width on.
@@ -204,7 +215,7 @@ func niceStep(raw float64) float64 {
 // short is a number in few characters.
 func short(v float64) string {
 	switch a := math.Abs(v); {
-	case a >= 1e6 || a > 0 && a < 1e-3:
+	case a >= 1e12 || a > 0 && a < 1e-3:
 		return strconv.FormatFloat(v, 'g', 4, 64)
 	case a >= 1000 || v == math.Trunc(v):
 		return grouped(strconv.FormatFloat(v, 'f', 0, 64))

@@ -208,6 +208,9 @@ func (m *Model) press(key tea.KeyPressMsg) tea.Cmd {
 		return m.promptKey(key)
 	}
 	scope := m.scope()
+	if name == "alt+esc" { // esc twice, so quickly that the terminal takes it for one key
+		name = "esc"
+	}
 	if name == "ctrl+c" {
 		return tea.Quit
 	}

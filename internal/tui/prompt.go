@@ -65,6 +65,7 @@ func (m *Model) promptMsg(msg tea.Msg) tea.Cmd {
 			if err := p.change(text); err != nil {
 				p.problem = err.Error()
 			}
+			return tea.Batch(cmd, m.cursorMoved())
 		}
 	}
 	return cmd
@@ -133,6 +134,7 @@ func (m *Model) askFilter() tea.Cmd {
 		}
 		m.tree.filter = f
 		m.tree.build(m.mesh)
+		m.tree.toProduct()
 		return nil
 	}
 	before := m.tree.filter.text

@@ -203,6 +203,13 @@ func (t *tree) follow(before int) {
 	t.at = t.rows[max(0, min(before, len(t.rows)-1))].of
 }
 
+// toProduct puts a cursor that is on a domain on its first product, which has more to show.
+func (t *tree) toProduct() {
+	if i := t.index(); i >= 0 && t.at.product == "" && i+1 < len(t.rows) && t.rows[i+1].of.product != "" {
+		t.at = t.rows[i+1].of
+	}
+}
+
 // row is the branch under the cursor, nil for none.
 func (t *tree) row() *branch {
 	if i := t.index(); i >= 0 {

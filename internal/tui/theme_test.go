@@ -1,0 +1,62 @@
+package tui
+
+import (
+	"math"
+	"strconv"
+	"testing"
+)
+
+// luminance is that of WCAG 2.
+func luminance(t *testing.T, hex string) float64 {
+	t.Helper()
+	n, err := strconv.ParseUint(hex[1:], 16, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	channel := func(v uint64) float64 {
+		c := float64(v&255) / 255
+		if c <= 0.03928 {
+			return c / 12.92
+		}
+		return math.Pow((c+0.055)/1.055, 2.4)
+	}
+	return 0.2126*channel(n>>16) + 0.7152*channel(n>>8) + 0.0722*channel(n)
+}
+
+// Every colour of every theme can be read on its background, also text on the cursor.
+func TestThemesCanBeRead(t *testing.T) {
+	contrast := func(a, b string) float64 {
+		x, y := luminance(t, a), luminance(t, b)
+		return (max(x, y) + 0.05) / (min(x, y) + 0.05)
+	}
+	for _, th := range themes() {
+		if th.name == "mono" {
+			continue
+		}
+		for background, p := range map[string]palette{"#101418": th.dark, "#FFFFFF": th.light} {
+			for name, c := range map[string]string{"accent": p.accent, "good": p.good, "warning": p.warning, "bad": p.bad, "dim": p.dim} {
+				if r := contrast(c, background); r < 4.5 {
+					t.Errorf("%s: %s %s on %s has a contrast of %.1f; want 4.5", th.name, name, c, background, r)
+				}
+			}
+			if r := contrast(p.onAccent, p.accent); r < 4.5 {
+				t.Errorf("%s: text on the cursor has a contrast of %.1f on %s", th.name, r, background)
+			}
+		}
+	}
+	if _, ok := themeNamed(""); !ok || Themes()[0] != "okabe" {
+		t.Error("the default theme is another")
+	}
+}
+
+// A status is told by its sign alone.
+func TestSignsDiffer(t *testing.T) {
+	seen := map[string]int{}
+	for rank := rankWell; rank <= rankGone; rank++ {
+		h := healthOf(rank, "")
+		if other, ok := seen[h.sign]; ok {
+			t.Errorf("ranks %d and %d share the sign %s", rank, other, h.sign)
+		}
+		seen[h.sign] = rank
+	}
+}
