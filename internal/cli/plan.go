@@ -5,12 +5,17 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/rogpeppe/go-internal/diff"
+
 	"github.com/meshctl/meshctl/internal/deploy"
 	"github.com/meshctl/meshctl/internal/render"
 )
 
-// longestValue is how much of a field's value a plan shows to people.
-const longestValue = 60
+// How much of a field's value a plan shows to people, and of the lines of a text.
+const (
+	longestValue = 60
+	mostLines    = 12
+)
 
 // writePlan shows a plan: to people what it changes, as data all of it.
 func writePlan(g *globals, format render.Format, p *deploy.Plan) error {
@@ -42,6 +47,13 @@ var marks = map[deploy.Action]string{deploy.Create: "+", deploy.Change: "~", dep
 func writeStep(b *strings.Builder, s *deploy.Step) {
 	fmt.Fprintf(b, "  %s %s\n", marks[s.Action], s)
 	for _, f := range s.Fields {
+		if lines := changedLines(f.Old, f.New); lines != nil {
+			fmt.Fprintf(b, "      %s:\n", f.Field)
+			for _, line := range lines {
+				fmt.Fprintf(b, "        %s\n", line)
+			}
+			continue
+		}
 		fmt.Fprintf(b, "      %s: %s -> %s\n", f.Field, shown(f.Old), shown(f.New))
 	}
 	for _, c := range s.Conflicts {
@@ -50,6 +62,26 @@ func writeStep(b *strings.Builder, s *deploy.Step) {
 	if s.Reason != "" {
 		fmt.Fprintf(b, "      %s\n", strings.ReplaceAll(strings.TrimSpace(s.Reason), "\n", "\n      "))
 	}
+}
+
+// changedLines are the lines, with a sign before each, in which two texts of several
+// lines differ; nil where they are something else.
+func changedLines(old, new any) []string {
+	before, ok1 := old.(string)
+	after, ok2 := new.(string)
+	if !ok1 || !ok2 || !strings.Contains(before, "\n") || !strings.Contains(after, "\n") {
+		return nil
+	}
+	lines := []string{}
+	for i, line := range strings.Split(string(diff.Diff("old", []byte(before), "new", []byte(after))), "\n") {
+		if i > 2 && line != "" && strings.ContainsAny(line[:1], "+-") { // the first three name the texts
+			lines = append(lines, strings.TrimRight(line[:1]+" "+cut(render.Text(line[1:])), " "))
+		}
+	}
+	if more := len(lines) - mostLines; more > 1 {
+		lines = append(lines[:mostLines], fmt.Sprintf("… and %d more lines", more))
+	}
+	return lines
 }
 
 // shown is a field's value on one line.
@@ -65,9 +97,12 @@ func shown(v any) string {
 		}
 		text = string(data)
 	}
-	text = render.Text(text)
+	return cut(render.Text(text))
+}
+
+func cut(text string) string {
 	if runes := []rune(text); len(runes) > longestValue {
-		text = string(runes[:longestValue]) + "…"
+		return string(runes[:longestValue]) + "…"
 	}
 	return text
 }
