@@ -12,7 +12,11 @@ import (
 // Replace makes path hold what write writes, wholly or not at all. sync asks that it
 // survives the machine too, not only the process.
 func Replace(path string, sync bool, write func(io.Writer) error) error {
-	tmp, err := os.Create(path + ".tmp")
+	return replace(path, 0o666, sync, write)
+}
+
+func replace(path string, mode os.FileMode, sync bool, write func(io.Writer) error) error {
+	tmp, err := os.OpenFile(path+".tmp", os.O_RDWR|os.O_CREATE|os.O_TRUNC, mode)
 	if err != nil {
 		return err
 	}
@@ -34,11 +38,22 @@ func Replace(path string, sync bool, write func(io.Writer) error) error {
 }
 
 // Write makes path hold data, synced, and makes its folder where there is none.
-func Write(path string, data []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+func Write(path string, data []byte) error { return writeAs(path, 0o755, 0o666, data) }
+
+// WriteSecret is Write of what nobody but the file's owner may read.
+func WriteSecret(path string, data []byte) error {
+	// One that a killed process left might be anybody's to read.
+	if err := os.Remove(path + ".tmp"); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	return Replace(path, true, func(w io.Writer) error {
+	return writeAs(path, 0o700, 0o600, data)
+}
+
+func writeAs(path string, folder, file os.FileMode, data []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), folder); err != nil {
+		return err
+	}
+	return replace(path, file, true, func(w io.Writer) error {
 		_, err := w.Write(data)
 		return err
 	})

@@ -16,6 +16,10 @@ const HubDomain = "hub"
 // CatalogBucket is the hub's key-value bucket that holds the catalog, one entry a product.
 const CatalogBucket = "catalog"
 
+// CredentialsBucket is the hub's key-value bucket of the credentials that it knows, by
+// their public keys. Nobody but the hub reaches it.
+const CredentialsBucket = "credentials"
+
 // PortID names one major version of one output, or of one published input, of one product.
 type PortID struct {
 	Product string // also the JetStream domain of its leaf
