@@ -26,6 +26,8 @@ var dependencies = map[string]string{
 	"nats-server": "github.com/nats-io/nats-server",
 	"nats.go":     "github.com/nats-io/nats.go",
 	"jsm.go":      "github.com/nats-io/jsm.go",
+	"jwt":         "github.com/nats-io/jwt",
+	"nkeys":       "github.com/nats-io/nkeys",
 	"Badger":      "github.com/dgraph-io/badger",
 	"duckdb-go":   "github.com/duckdb/duckdb-go",
 	"minio-go":    "github.com/minio/minio-go",

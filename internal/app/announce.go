@@ -20,6 +20,8 @@ import (
 type Running struct {
 	URL     string    `json:"url"`
 	Leaf    string    `json:"leaf"`
+	Creds   string    `json:"creds"`   // file with the credential of the user who runs it
+	Account string    `json:"account"` // public key of who signs credentials
 	Data    string    `json:"data"`
 	PID     int       `json:"pid"`
 	Started time.Time `json:"started"`
@@ -48,7 +50,7 @@ func announce(ctx context.Context, stateDir string, r Running) (_ announcement, 
 	}
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err == nil {
-		err = durable.Write(a.path, data)
+		err = durable.WriteSecret(a.path, data)
 	}
 	if err != nil {
 		return a, errors.Join(fmt.Errorf("announce the mesh: %w", err), a.lock.Unlock())

@@ -5,10 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/product"
+	"github.com/meshctl/meshctl/internal/trust"
 )
 
 // Apply makes the running product follow a descriptor and returns what changed. A
@@ -29,12 +32,16 @@ func (p *Product) Apply(ctx context.Context, desc *product.Product) ([]product.C
 			return changes, err
 		}
 	}
+	if err := p.hold(ctx, desc); err != nil {
+		return changes, err
+	}
 	before, ports := p.desc, p.ports
 	p.stopPorts()
 	if err := p.follow(ctx, desc); err != nil {
 		p.stopPorts()
 		p.desc, p.ports = before, ports
 		if before != nil {
+			err = errors.Join(err, p.hold(ctx, before))
 			err = errors.Join(err, p.openPorts(ctx), p.startPorts(ctx)) // opened anew: their names in SQL may be gone
 		}
 		return changes, err
@@ -44,6 +51,21 @@ func (p *Product) Apply(ctx context.Context, desc *product.Product) ([]product.C
 	default: // it is to be told already
 	}
 	return changes, nil
+}
+
+// rejoinLimit is how long a descriptor that reads something else waits until its leaf is
+// back in the mesh.
+const rejoinLimit = 3 * time.Second
+
+// hold makes the leaf join with a credential for what the descriptor reads.
+func (p *Product) hold(ctx context.Context, desc *product.Product) error {
+	holder := trust.HolderOf(desc)
+	if had := p.holder.Swap(&holder); slices.Equal(had.Reads, holder.Reads) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, rejoinLimit)
+	defer cancel()
+	return p.leaf.Rejoin(ctx)
 }
 
 // follow opens and starts what a descriptor says, and remembers it once that runs.

@@ -81,11 +81,7 @@ func (b *Browser) Reach(ctx context.Context) error {
 // Watch gives the whole catalog to all, then to each every entry that changes, or nil for
 // one that is no more, until ctx ends or a call back fails.
 func (b *Browser) Watch(ctx context.Context, all func(catalog.Catalog) error, each func(name string, e *catalog.Entry) error) error {
-	bucket, err := mesh.Catalog(ctx, b.client().nc, "")
-	if err != nil {
-		return err
-	}
-	return bucket.Watch(ctx, func(kept map[string]mesh.Entry) error {
+	return mesh.Catalog(b.client().nc).Watch(ctx, func(kept map[string]mesh.Entry) error {
 		entries, err := decodeCatalog(kept)
 		if err != nil {
 			return err

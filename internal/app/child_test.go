@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	case "product":
 		err = childRun(func(ctx context.Context, o childOptions, log *slog.Logger) (string, io.Closer, error) {
 			p, err := StartProduct(ctx, ProductOptions{
-				Dir: o.Dir, Data: o.Data, HubLeaf: o.HubLeaf, HTTP: "127.0.0.1:0", Version: "test",
+				Dir: o.Dir, Data: o.Data, HubLeaf: o.HubLeaf, Creds: o.creds(), HTTP: "127.0.0.1:0", Version: "test",
 				Env: os.Environ(), Logger: log, MaintainEvery: 100 * time.Millisecond,
 			})
 			if err != nil {
@@ -71,6 +71,11 @@ type childOptions struct {
 	LeafPort   int
 	Dir        string
 	HubLeaf    string
+}
+
+// creds are what the hub of these tests issues, kept beside the product's data.
+func (o childOptions) creds() CredsSource {
+	return CredsOfThisMachine(o.State, o.HubLeaf, o.Data+".creds")
 }
 
 // childRun starts something, tells its address on stdout, and closes it when stdin ends.

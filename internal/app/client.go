@@ -1,10 +1,11 @@
 package app
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -13,17 +14,18 @@ import (
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/mesh"
 	"github.com/meshctl/meshctl/internal/product"
-	"github.com/meshctl/meshctl/internal/record"
 	"github.com/meshctl/meshctl/internal/serve"
+	"github.com/meshctl/meshctl/internal/trust"
 )
 
 // ClientOptions say which mesh to talk to. Without Server and Context it is the one
 // that runs on this machine.
 type ClientOptions struct {
-	Server   string // URL of the hub
-	Context  string // a context of the nats command line
-	Creds    string
-	StateDir string // where this user's meshes are announced
+	Server   string       // URL of the hub
+	Context  string       // a context of the nats command line
+	Creds    string       // a credentials file; for a mesh of this machine its user's own when empty
+	Held     *trust.Creds // or the credential itself
+	StateDir string       // where this user's meshes are announced
 }
 
 // Client asks a running mesh.
@@ -33,29 +35,42 @@ type Client struct {
 
 // Dial connects to a mesh.
 func Dial(ctx context.Context, o ClientOptions) (*Client, error) {
-	if o.Server == "" && o.Context == "" {
-		running, err := RunningMeshes(o.StateDir)
-		if err != nil {
+	if o.Context == "" {
+		if err := o.find(); err != nil {
 			return nil, err
 		}
-		switch len(running) {
-		case 0:
-			return nil, fault.New(fault.Unavailable, "run meshctl up, or name one with --server or --context", "no mesh runs on this machine")
-		case 1:
-			o.Server = running[0].URL
-		default:
-			var where []string
-			for _, r := range running {
-				where = append(where, r.URL+" ("+r.Data+")")
-			}
-			return nil, fault.New(fault.Invalid, "choose one with --server URL", "%d meshes run on this machine: %s", len(running), strings.Join(where, ", "))
-		}
 	}
-	nc, err := mesh.Connect(ctx, mesh.ConnectOptions{URL: o.Server, Context: o.Context, Creds: o.Creds, Name: "meshctl"})
+	nc, err := mesh.Connect(ctx, mesh.ConnectOptions{URL: o.Server, Context: o.Context, Creds: o.Creds, Held: o.Held, Name: "meshctl"})
 	if err != nil {
 		return nil, err
 	}
 	return &Client{nc: nc}, nil
+}
+
+// find completes the options from the meshes that run on this machine.
+func (o *ClientOptions) find() error {
+	running, err := RunningMeshes(o.StateDir)
+	if err != nil {
+		return err
+	}
+	if o.Server != "" {
+		running = slices.DeleteFunc(running, func(r Running) bool { return r.URL != o.Server })
+		if len(running) == 0 {
+			return nil
+		}
+	}
+	switch len(running) {
+	case 0:
+		return fault.New(fault.Unavailable, "run meshctl up, or name one with --server or --context", "no mesh runs on this machine")
+	case 1:
+		o.Server, o.Creds = running[0].URL, cmp.Or(o.Creds, running[0].Creds)
+		return nil
+	}
+	var where []string
+	for _, r := range running {
+		where = append(where, r.URL+" ("+r.Data+")")
+	}
+	return fault.New(fault.Invalid, "choose one with --server URL", "%d meshes run on this machine: %s", len(running), strings.Join(where, ", "))
 }
 
 // Close ends the connection.
@@ -63,11 +78,7 @@ func (c *Client) Close() { c.nc.Close() }
 
 // Catalog is every product that has registered, by name.
 func (c *Client) Catalog(ctx context.Context) (catalog.Catalog, error) {
-	bucket, err := mesh.Catalog(ctx, c.nc, "")
-	if err != nil {
-		return nil, err
-	}
-	kept, err := bucket.List(ctx)
+	kept, err := mesh.Catalog(c.nc).List(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -160,125 +171,11 @@ func (c *Client) Scan(ctx context.Context, address string, r serve.ScanRequest, 
 		return a, err
 	}
 	r.Port = portName(id)
-	req, err := json.Marshal(r)
-	if err != nil {
-		return a, err
-	}
-	var buf bytes.Buffer
-	lines := func() error {
-		for {
-			i := bytes.IndexByte(buf.Bytes(), '\n')
-			if i < 0 {
-				return nil
-			}
-			var rec serve.Record
-			if err := json.Unmarshal(buf.Next(i+1), &rec); err != nil {
-				return fmt.Errorf("read a record of %s: %w", id, err)
-			}
-			if err := emit(rec); err != nil {
-				return err
-			}
-		}
-	}
-	final, err := mesh.CallStream(ctx, c.nc, product.ServiceSubject(id.Product, "scan"), req, func(chunk []byte) error {
-		buf.Write(chunk)
-		return lines()
-	})
+	final, err := callLines(ctx, c, id.Product, "scan", r, emit)
 	if err != nil {
 		return a, err
 	}
 	return a, json.Unmarshal(final, &a)
-}
-
-// Tailed is one record of a log as it is shown.
-type Tailed struct {
-	Seq     record.Seq      `json:"seq"`
-	Time    time.Time       `json:"time"`
-	Key     string          `json:"key,omitempty"`
-	Value   json.RawMessage `json:"value"` // null for a delete
-	Deleted bool            `json:"deleted,omitempty"`
-}
-
-// TailOptions say where a tail begins and whether it ends.
-type TailOptions struct {
-	From   record.Seq // first sequence; 0 for Last
-	Since  time.Time  // or the first record stored at or after this
-	Last   int        // or the newest so many
-	Follow bool       // go on when the end is reached
-	Limit  int        // most records; 0 is all
-}
-
-// Tail gives the records of a port's log to emit, in order.
-func (c *Client) Tail(ctx context.Context, address string, o TailOptions, emit func(Tailed) error) error {
-	id, _, err := c.Port(ctx, address)
-	if err != nil {
-		return err
-	}
-	state, err := mesh.State(ctx, c.nc, id.Product, id.Stream())
-	if err != nil {
-		return err
-	}
-	after := record.Seq(0)
-	switch {
-	case !o.Since.IsZero():
-		first, err := mesh.SeqAt(ctx, c.nc, id.Product, id.Stream(), o.Since)
-		if err != nil {
-			return err
-		}
-		after = max(first, 1) - 1
-	case o.From > 0:
-		after = o.From - 1
-	case o.Last > 0:
-		after = state.Last - min(state.Last, record.Seq(o.Last))
-	}
-	if !o.Follow && (state.Msgs == 0 || after >= state.Last) {
-		return nil
-	}
-	r, err := mesh.NewReader(ctx, c.nc, id.Product, id.Stream(), after, "")
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	for given := 0; ; {
-		msgs, err := r.Next(ctx, 1000, readBytes, 0)
-		if err != nil {
-			return err
-		}
-		for _, m := range msgs {
-			if !o.Follow && m.Seq > state.Last {
-				return nil
-			}
-			given++
-			if err := emit(tailed(id, m)); err != nil {
-				return err
-			}
-			if !o.Follow && m.Seq >= state.Last || given == o.Limit { // given is never 0 here
-				return nil
-			}
-		}
-	}
-}
-
-func tailed(id product.PortID, m mesh.Message) Tailed {
-	t := Tailed{Seq: m.Seq, Time: m.Time, Value: m.Data}
-	if m.Header.Get(product.HeaderDelete) != "" {
-		t.Deleted, t.Value = true, nil
-	}
-	if !json.Valid(t.Value) && !t.Deleted {
-		quoted, _ := json.Marshal(string(m.Data)) // a string always marshals
-		t.Value = quoted
-	}
-	var texts []string
-	if kept := m.Header.Get(product.HeaderKey); kept != "" {
-		if json.Unmarshal([]byte(kept), &texts) == nil {
-			t.Key = record.JoinTexts(texts)
-		}
-	} else if tokens := strings.TrimPrefix(m.Subject, id.Subject()+"."); tokens != m.Subject {
-		if texts, err := product.ParseKeyTokens(tokens); err == nil {
-			t.Key = record.JoinTexts(texts)
-		}
-	}
-	return t
 }
 
 // DeadLetters are the letters of a port that wait, oldest first.
@@ -287,15 +184,12 @@ func (c *Client) DeadLetters(ctx context.Context, address string) ([]serve.Lette
 	if err != nil {
 		return nil, err
 	}
-	msgs, err := deadLetters(ctx, c.nc, id.Product, id)
-	if err != nil {
-		return nil, err
-	}
-	letters := make([]serve.Letter, len(msgs))
-	for i, m := range msgs {
-		letters[i] = asLetter(id, m)
-	}
-	return letters, nil
+	letters := []serve.Letter{}
+	_, err = callLines(ctx, c, id.Product, "letters", lettersRequest{portName(id)}, func(l serve.Letter) error {
+		letters = append(letters, l)
+		return nil
+	})
+	return letters, err
 }
 
 // ReplayDead publishes dead letters again.
@@ -330,10 +224,10 @@ func (c *Client) Entry(ctx context.Context, name string) (catalog.Entry, error) 
 // AddProduct adds a folder's product to the mesh of one process, or applies its edited
 // descriptor.
 func (c *Client) AddProduct(ctx context.Context, dir string) (AddAnswer, error) {
-	return call[AddAnswer](ctx, c, controlService, "add", addRequest{dir})
+	return call[AddAnswer](ctx, c, product.UpService, "add", addRequest{dir})
 }
 
 // RemoveProduct takes a product out of the mesh of one process; its data stays.
 func (c *Client) RemoveProduct(ctx context.Context, name string) (RemoveAnswer, error) {
-	return call[RemoveAnswer](ctx, c, controlService, "remove", removeRequest{name})
+	return call[RemoveAnswer](ctx, c, product.UpService, "remove", removeRequest{name})
 }

@@ -119,12 +119,12 @@ func (r *crashRun) open(t *testing.T) {
 	r.alive["hub"] = startChild(t, "hub", r.hub)
 	for name, yaml := range r.products {
 		r.options[name] = childOptions{
-			Dir: folder(t, yaml), Data: t.TempDir(), HubLeaf: fmt.Sprintf("nats-leaf://127.0.0.1:%d", r.hub.LeafPort),
+			Dir: folder(t, yaml), Data: t.TempDir(), State: r.hub.State, HubLeaf: fmt.Sprintf("nats-leaf://127.0.0.1:%d", r.hub.LeafPort),
 		}
 		r.alive[name] = startChild(t, "product", r.options[name])
 	}
 	var err error
-	if r.client, err = Dial(t.Context(), ClientOptions{Server: r.alive["hub"].address}); err != nil {
+	if r.client, err = Dial(t.Context(), ClientOptions{StateDir: r.hub.State}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.client.Close)

@@ -28,8 +28,9 @@ func TestCutLinkLosesNothingAndLeafServes(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	state := t.TempDir()
 	hub, err := StartHub(t.Context(), HubOptions{
-		Data: t.TempDir(), Host: "127.0.0.1", ClientPort: -1, LeafPort: -1, StateDir: t.TempDir(), Logger: log,
+		Data: t.TempDir(), Host: "127.0.0.1", ClientPort: -1, LeafPort: -1, StateDir: state, Logger: log,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +43,7 @@ func TestCutLinkLosesNothingAndLeafServes(t *testing.T) {
 		fmt.Sprintf(crashHead, "made") + copyYAML + fmt.Sprintf(madeSpec, "event"),
 	} {
 		p, err := StartProduct(t.Context(), ProductOptions{
-			Dir: folder(t, yaml), Data: t.TempDir(), HubLeaf: links[i].URL(), HTTP: "127.0.0.1:0", Version: "test",
+			Dir: folder(t, yaml), Data: t.TempDir(), HubLeaf: links[i].URL(), Creds: hub.signer(), HTTP: "127.0.0.1:0", Version: "test",
 			Logger: log, MaintainEvery: 200 * time.Millisecond,
 		})
 		if err != nil {
@@ -63,7 +64,7 @@ func TestCutLinkLosesNothingAndLeafServes(t *testing.T) {
 		down.Set(false, false)
 		c.work(rng.IntN(300))
 	}
-	c.compare(products[1], hub.ClientURL())
+	c.compare(products[1], state)
 }
 
 func closing(t *testing.T, end func(context.Context) error) {
@@ -126,7 +127,7 @@ func (c *cutRun) read(want line) {
 }
 
 // compare waits until the reading product has all and tells how long that took.
-func (c *cutRun) compare(copied *Product, hub string) {
+func (c *cutRun) compare(copied *Product, state string) {
 	c.t.Helper()
 	pt, err := copied.port("made")
 	if err != nil {
@@ -139,7 +140,7 @@ func (c *cutRun) compare(copied *Product, hub string) {
 		c.t.Fatalf("the reading product has not caught up with %d records: %v", len(c.published), err)
 	}
 	c.t.Logf("%d records through 8 cuts; caught up %s after the last", len(c.published), time.Since(began).Round(time.Millisecond))
-	client, err := Dial(c.t.Context(), ClientOptions{Server: hub})
+	client, err := Dial(c.t.Context(), ClientOptions{StateDir: state})
 	if err != nil {
 		c.t.Fatal(err)
 	}

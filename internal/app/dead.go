@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -76,7 +77,7 @@ func (p *Product) eachLetter(ctx context.Context, pt *port, q DeadRequest, a *De
 			return err
 		}
 	}
-	letters, err := deadLetters(ctx, p.leaf.Conn(), "", pt.id)
+	letters, err := deadLetters(ctx, p.leaf.Conn(), pt.id)
 	if err != nil {
 		return err
 	}
@@ -107,13 +108,44 @@ func (p *Product) eachLetter(ctx context.Context, pt *port, q DeadRequest, a *De
 	return nil
 }
 
+// lettersRequest asks for the dead letters of a port.
+type lettersRequest struct {
+	Port string `json:"port"`
+}
+
+// serveLetters answers with letters as NDJSON, in pieces.
+func (p *Product) serveLetters(ctx context.Context, req []byte, send func([]byte) error) ([]byte, error) {
+	q, err := decodeRequest[lettersRequest](req)
+	if err != nil {
+		return nil, err
+	}
+	pt, err := p.port(q.Port)
+	if err != nil {
+		return nil, err
+	}
+	msgs, err := deadLetters(ctx, p.leaf.Conn(), pt.id)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range msgs {
+		line, err := json.Marshal(asLetter(pt.id, m))
+		if err != nil {
+			return nil, err
+		}
+		if err := send(append(line, '\n')); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
 // deadLetters are the letters of a port that wait now, oldest first.
-func deadLetters(ctx context.Context, nc *mesh.Conn, domain string, id product.PortID) ([]mesh.Message, error) {
-	last, ok, err := mesh.LastMessage(ctx, nc, domain, product.DeadStream, id.DeadSubject(">"))
+func deadLetters(ctx context.Context, nc *mesh.Conn, id product.PortID) ([]mesh.Message, error) {
+	last, ok, err := mesh.LastMessage(ctx, nc, "", product.DeadStream, id.DeadSubject(">"))
 	if err != nil || !ok {
 		return nil, err
 	}
-	r, err := mesh.NewReader(ctx, nc, domain, product.DeadStream, 0, id.DeadSubject(">"))
+	r, err := mesh.NewReader(ctx, nc, "", product.DeadStream, 0, id.DeadSubject(">"))
 	if err != nil {
 		return nil, err
 	}

@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"github.com/meshctl/meshctl/internal/catalog"
+	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/mesh"
 	"github.com/meshctl/meshctl/internal/product"
+	"github.com/meshctl/meshctl/internal/trust"
 )
 
 // Entry is the product as the catalog shows it, with its present state.
@@ -33,17 +35,23 @@ func (p *Product) Entry(ctx context.Context) (catalog.Entry, error) {
 // hub cannot be reached it goes on trying.
 func (p *Product) register(ctx context.Context) {
 	var once sync.Once
+	var presented *trust.Creds
 	patience := newPatience()
 	for {
 		pause := catalog.HeartbeatEvery
 		err := p.putEntry(ctx)
 		if err == nil {
 			once.Do(func() { close(p.registered) })
-		} else {
+			presented, err = p.present(ctx, presented)
+		}
+		if err != nil {
 			pause = 200 * time.Millisecond
+			if refused := p.leaf.Refused(); refused != nil {
+				err = refused
+			}
 		}
 		if patience.over(err) && ctx.Err() == nil {
-			p.log.Warn("the catalog cannot be reached; trying on", "error", err)
+			p.log.Warn("the catalog cannot be reached; trying on", "error", err, "hint", fault.HintOf(err))
 		}
 		select {
 		case <-ctx.Done():
@@ -52,6 +60,20 @@ func (p *Product) register(ctx context.Context) {
 		case <-time.After(pause):
 		}
 	}
+}
+
+// present shows the hub the credential that the leaf joined with, unless it was shown.
+func (p *Product) present(ctx context.Context, shown *trust.Creds) (*trust.Creds, error) {
+	c := p.creds.Load()
+	if c == nil || c == shown || shown != nil && c.Key == shown.Key {
+		return shown, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, catalog.HeartbeatEvery)
+	defer cancel()
+	if _, err := call[struct{}](ctx, &Client{nc: p.leaf.Conn()}, product.HubName, "present", presentRequest{c.Token()}); err != nil {
+		return shown, err
+	}
+	return c, nil
 }
 
 func (p *Product) putEntry(ctx context.Context) error {
@@ -65,9 +87,5 @@ func (p *Product) putEntry(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	bucket, err := mesh.Catalog(ctx, p.leaf.Conn(), product.HubDomain)
-	if err != nil {
-		return err
-	}
-	return bucket.Put(ctx, e.Product.Metadata.Name, data)
+	return mesh.CatalogOfHub(p.leaf).Put(ctx, e.Product.Metadata.Name, data)
 }

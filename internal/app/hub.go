@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/meshctl/meshctl/internal/mesh"
+	"github.com/meshctl/meshctl/internal/trust"
 )
 
 // HubOptions say where a hub keeps its data and where it listens.
@@ -22,6 +24,7 @@ type HubOptions struct {
 	Name        string
 	ClusterPort int
 	Routes      []string
+	KeysFile    string // has the mesh's keys, or will; below Data when empty
 	StateDir    string // where this user's meshes are announced
 	Logger      *slog.Logger
 }
@@ -29,48 +32,76 @@ type HubOptions struct {
 // Hub is a running hub.
 type Hub struct {
 	*mesh.Hub
-	data  *dataDir
-	note  announcement
-	alive *group
+	data    *dataDir
+	keys    *trust.Keys
+	service *mesh.Service
+	note    announcement
+	alive   *group
 }
 
 // StartHub starts a hub on a data folder and announces it to this user's other
 // commands. kind is what the folder holds: a hub alone, or a whole mesh.
 func StartHub(ctx context.Context, o HubOptions) (*Hub, error) { return startHub(ctx, o, hubData) }
 
-func startHub(ctx context.Context, o HubOptions, kind string) (*Hub, error) {
+func startHub(ctx context.Context, o HubOptions, kind string) (_ *Hub, err error) {
 	data, err := claimData(o.Data, kind, "")
 	if err != nil {
+		return nil, err
+	}
+	h := &Hub{data: data}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, h.Close(context.WithoutCancel(ctx)))
+		}
+	}()
+	if h.keys, err = trust.OpenKeys(cmp.Or(o.KeysFile, data.sub(trustFolder, "keys.json"))); err != nil {
 		return nil, err
 	}
 	var cluster *mesh.Cluster
 	if o.Name != "" || o.ClusterPort != 0 || len(o.Routes) > 0 {
 		cluster = &mesh.Cluster{Name: o.Name, Port: o.ClusterPort, Routes: o.Routes}
 	}
-	h := &Hub{data: data}
 	h.Hub, err = mesh.StartHub(ctx, mesh.HubOptions{
-		Dir: data.sub("hub"), Host: o.Host, ClientPort: o.ClientPort, LeafPort: o.LeafPort,
+		Dir: data.sub("hub"), TrustDir: data.sub(trustFolder, "accounts"), Keys: h.keys,
+		Host: o.Host, ClientPort: o.ClientPort, LeafPort: o.LeafPort,
 		MonitorPort: o.MonitorPort, Cluster: cluster, Logger: o.Logger,
 	})
 	if err != nil {
-		return nil, errors.Join(err, data.release())
+		return nil, err
 	}
-	if _, err := mesh.Catalog(ctx, h.Conn(), ""); err != nil {
-		return nil, errors.Join(err, h.Hub.Close(ctx), data.release())
+	if err = h.serve(); err != nil {
+		return nil, err
+	}
+	creds, err := h.credsOfUser()
+	if err != nil {
+		return nil, err
 	}
 	h.note, err = announce(ctx, o.StateDir, Running{
-		URL: h.ClientURL(), Leaf: h.LeafURL(), Data: data.path, PID: os.Getpid(), Started: time.Now().UTC(),
+		URL: h.ClientURL(), Leaf: h.LeafURL(), Creds: creds, Account: h.keys.MeshAccount(),
+		Data: data.path, PID: os.Getpid(), Started: time.Now().UTC(),
 	})
 	if err != nil {
-		return nil, errors.Join(err, h.Hub.Close(ctx), data.release())
+		return nil, err
 	}
 	h.alive = newGroup(context.WithoutCancel(ctx))
 	h.alive.run(func(ctx context.Context) { h.keepAlive(ctx, o.Logger) })
 	return h, nil
 }
 
-// Close stops the hub.
+// Close stops the hub, as far as it has started.
 func (h *Hub) Close(ctx context.Context) error {
-	h.alive.stop()
-	return errors.Join(h.note.withdraw(), h.Hub.Close(ctx), h.data.release())
+	var errs []error
+	if h.alive != nil {
+		h.alive.stop()
+	}
+	if h.note.lock != nil {
+		errs = append(errs, h.note.withdraw())
+	}
+	if h.service != nil {
+		errs = append(errs, h.service.Close(ctx))
+	}
+	if h.Hub != nil {
+		errs = append(errs, h.Hub.Close(ctx))
+	}
+	return errors.Join(append(errs, h.data.release())...)
 }

@@ -145,11 +145,7 @@ func (p *Product) askSource(ctx context.Context, address string) (sourcePort, er
 	if err != nil {
 		return sourcePort{}, err
 	}
-	bucket, err := mesh.Catalog(ctx, p.leaf.Conn(), product.HubDomain)
-	if err != nil {
-		return sourcePort{}, err
-	}
-	kept, err := bucket.Get(ctx, want.Product)
+	kept, err := mesh.CatalogOfHub(p.leaf).Get(ctx, want.Product)
 	if err != nil {
 		return sourcePort{}, err
 	}

@@ -303,8 +303,9 @@ func TestDeadLettersWaitAndAreReplayed(t *testing.T) {
 // With the hub gone a leaf takes, keeps and answers; when it is back, others find it.
 func TestLeafStandsAloneWithoutTheHub(t *testing.T) {
 	hub := childOptions{Data: t.TempDir(), State: t.TempDir(), ClientPort: freePort(t), LeafPort: freePort(t)}
+	child := childOptions{Data: t.TempDir(), State: hub.State, HubLeaf: fmt.Sprintf("nats-leaf://127.0.0.1:%d", hub.LeafPort)}
 	p, err := StartProduct(t.Context(), ProductOptions{
-		Dir: folder(t, ordersYAML), Data: t.TempDir(), HubLeaf: fmt.Sprintf("nats-leaf://127.0.0.1:%d", hub.LeafPort),
+		Dir: folder(t, ordersYAML), Data: child.Data, HubLeaf: child.HubLeaf, Creds: child.creds(),
 		HTTP: "127.0.0.1:0", Version: "test", Logger: meshOptions(t, "", "").Logger,
 	})
 	if err != nil {
@@ -317,7 +318,7 @@ func TestLeafStandsAloneWithoutTheHub(t *testing.T) {
 	}
 	startChild(t, "hub", hub)
 	w := &world{}
-	if w.client, err = Dial(t.Context(), ClientOptions{Server: fmt.Sprintf("nats://127.0.0.1:%d", hub.ClientPort)}); err != nil {
+	if w.client, err = Dial(t.Context(), ClientOptions{StateDir: hub.State}); err != nil {
 		t.Fatal(err)
 	}
 	defer w.client.Close()

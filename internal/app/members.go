@@ -40,7 +40,7 @@ func (m *Mesh) start(ctx context.Context, dir string) (*Product, error) {
 	m.products[name] = mem
 	m.mu.Unlock()
 	p, err := StartProduct(ctx, ProductOptions{
-		Dir: dir, Data: m.hub.data.sub("products", name), HubLeaf: m.hub.LeafURL(), HTTP: "127.0.0.1:0",
+		Dir: dir, Data: m.hub.data.sub("products", name), HubLeaf: m.hub.LeafURL(), Creds: m.hub.signer(), HTTP: "127.0.0.1:0",
 		Version: m.o.Version, Env: m.o.Env, Logger: m.o.Logger, LoseExpired: m.o.LoseExpired,
 	})
 	m.mu.Lock()
@@ -149,11 +149,7 @@ func (m *Mesh) remove(ctx context.Context, q removeRequest) (RemoveAnswer, error
 			return RemoveAnswer{}, err
 		}
 	}
-	bucket, err := mesh.Catalog(ctx, m.hub.Conn(), "")
-	if err != nil {
-		return RemoveAnswer{}, err
-	}
-	if err := bucket.Delete(ctx, q.Name); err != nil {
+	if err := mesh.Catalog(m.hub.Conn()).Delete(ctx, q.Name); err != nil {
 		return RemoveAnswer{}, err
 	}
 	return RemoveAnswer{Name: q.Name, Data: m.hub.data.sub("products", q.Name)}, m.rememberDirs()

@@ -81,7 +81,7 @@ func StartMesh(ctx context.Context, o MeshOptions) (_ *Mesh, err error) {
 		return nil, err
 	}
 	m.service, err = mesh.Serve(hub.Conn(), mesh.ServiceSpec{
-		Name: controlService, Version: "1.0.0", Description: "the mesh of one process",
+		Name: product.UpService, Version: "1.0.0", Description: "the mesh of one process",
 		Endpoints: map[string]mesh.Handler{"add": answerJSON(m.add), "remove": answerJSON(m.remove)},
 	})
 	if err != nil {
@@ -97,10 +97,6 @@ func (m *Mesh) keeps(id product.PortID) bool {
 	_, err := os.Stat(m.hub.data.sub("products", id.Product, "contracts", id.Folder()+".port.json"))
 	return err == nil
 }
-
-// controlService is the name under which a mesh of one process takes products; no
-// product can bear it.
-const controlService = "up_"
 
 // count is how many products the mesh has, running or not.
 func (m *Mesh) count() int {

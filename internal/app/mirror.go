@@ -22,26 +22,25 @@ const sourceQuiet = 3 * time.Second
 
 // subscribeRequest asks a product to send a port's records to a reader's mirror.
 type subscribeRequest struct {
-	Port   string     `json:"port"`
-	Major  int        `json:"major"`
-	Reader string     `json:"reader"`
-	After  record.Seq `json:"after"` // what the mirror has already
+	Port  string     `json:"port"`
+	Major int        `json:"major"`
+	After record.Seq `json:"after"` // what the mirror has already
 }
 
-// serveSubscribe lets a reader's mirror go on from where it is.
-func (p *Product) serveSubscribe(ctx context.Context, req []byte, _ func([]byte) error) ([]byte, error) {
-	q, err := decodeRequest[subscribeRequest](req)
-	if err != nil {
-		return nil, err
+// serveSubscribe lets a reader's mirror go on from where it is. That the reader is who it
+// says is certain: nobody else's credential lets it ask so.
+func (p *Product) serveSubscribe(reader string) mesh.Handler {
+	return func(ctx context.Context, req []byte, _ func([]byte) error) ([]byte, error) {
+		q, err := decodeRequest[subscribeRequest](req)
+		if err != nil {
+			return nil, err
+		}
+		pt, err := p.port(fmt.Sprintf("%s@%d", q.Port, q.Major))
+		if err != nil {
+			return nil, err
+		}
+		return mesh.Deliver(ctx, p.leaf.Conn(), pt.id, reader, q.After)
 	}
-	if !product.ValidName(q.Reader) {
-		return nil, fault.New(fault.Invalid, "give the name of the product that reads", "%q cannot read from %s", q.Reader, p.Name())
-	}
-	pt, err := p.port(fmt.Sprintf("%s@%d", q.Port, q.Major))
-	if err != nil {
-		return nil, err
-	}
-	return mesh.Deliver(ctx, p.leaf.Conn(), pt.id, q.Reader, q.After)
 }
 
 // mirror is the copy of another product's port in this leaf, kept moving.
@@ -81,11 +80,11 @@ func (p *Product) openMirror(ctx context.Context, id product.PortID, out *produc
 // askSourceOf asks the product that has the port for what follows.
 func (p *Product) askSourceOf(id product.PortID) mesh.AskOrigin {
 	return func(ctx context.Context, after record.Seq) ([]byte, error) {
-		req, err := json.Marshal(subscribeRequest{Port: id.Port, Major: id.Major, Reader: p.leaf.Domain(), After: after})
+		req, err := json.Marshal(subscribeRequest{Port: id.Port, Major: id.Major, After: after})
 		if err != nil {
 			return nil, err
 		}
-		return mesh.Call(ctx, p.leaf.Conn(), product.ServiceSubject(id.Product, "subscribe"), req)
+		return mesh.CallOrigin(ctx, p.leaf.Conn(), id.Product, p.leaf.Domain(), req)
 	}
 }
 

@@ -83,8 +83,9 @@ func TestKilledSourceIsFollowedSoonAfterItIsBack(t *testing.T) {
 // reader is a product in this process that reads the others.
 func (r *crashRun) reader(t *testing.T, dir, data string) *Product {
 	t.Helper()
+	child := childOptions{Data: data, State: r.hub.State, HubLeaf: r.options["things"].HubLeaf}
 	p, err := StartProduct(t.Context(), ProductOptions{
-		Dir: dir, Data: data, HubLeaf: r.options["things"].HubLeaf, Version: "test",
+		Dir: dir, Data: data, HubLeaf: child.HubLeaf, Creds: child.creds(), Version: "test",
 		Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/meshctl/meshctl/internal/fault"
@@ -17,6 +18,7 @@ import (
 	"github.com/meshctl/meshctl/internal/olap"
 	"github.com/meshctl/meshctl/internal/product"
 	"github.com/meshctl/meshctl/internal/serve"
+	"github.com/meshctl/meshctl/internal/trust"
 )
 
 // ProductOptions say where a product comes from and where it goes.
@@ -24,6 +26,7 @@ type ProductOptions struct {
 	Dir     string // its folder, with the descriptor
 	Data    string // its data folder
 	HubLeaf string // URL that leaves join the hub at
+	Creds   CredsSource
 	HTTP    string // address to listen on, such as "127.0.0.1:0"; "" for no HTTP
 	HTTPURL string // base URL that others reach that at; empty: the address itself
 	Version string // of this meshctl, for the catalog
@@ -51,10 +54,14 @@ type Product struct {
 	service    *mesh.Service
 	http       *serve.Server
 	steps      *group
+	ending     context.Context // of calls that would never end by themselves
+	end        context.CancelFunc
 	started    time.Time
-	registered chan struct{} // closed once the catalog has the product
-	applied    chan struct{} // has one when the catalog should be told at once
-	failed     chan error    // has one when the product cannot go on
+	holder     atomic.Pointer[trust.Holder] // of the credential that it joins with
+	creds      atomic.Pointer[trust.Creds]  // that it joined with last
+	registered chan struct{}                // closed once the catalog has the product
+	applied    chan struct{}                // has one when the catalog should be told at once
+	failed     chan error                   // has one when the product cannot go on
 	closing    sync.Once
 
 	mu    sync.RWMutex // guards below
@@ -86,6 +93,7 @@ func StartProduct(ctx context.Context, o ProductOptions) (_ *Product, err error)
 		return nil, err
 	}
 	p.steps = newGroup(context.WithoutCancel(ctx))
+	p.ending, p.end = context.WithCancel(p.steps.ctx)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.Close(context.WithoutCancel(ctx)))
@@ -105,6 +113,7 @@ func StartProduct(ctx context.Context, o ProductOptions) (_ *Product, err error)
 	}
 	p.steps.run(p.register)
 	p.steps.run(p.watchHealth)
+	p.steps.run(p.watchCreds)
 	return p, nil
 }
 
@@ -114,6 +123,8 @@ func (p *Product) openStores(ctx context.Context, desc *product.Product) (err er
 			return err
 		}
 	}
+	holder := trust.HolderOf(desc)
+	p.holder.Store(&holder)
 	if p.memory, err = desc.Spec.Resources.Memory.Bytes(); err != nil {
 		return err
 	}
@@ -122,6 +133,7 @@ func (p *Product) openStores(ctx context.Context, desc *product.Product) (err er
 	}
 	p.leaf, err = mesh.StartLeaf(ctx, mesh.LeafOptions{
 		Dir: p.data.sub("jetstream"), Domain: desc.Metadata.Name, HubLeafURL: p.o.HubLeaf, Logger: p.log,
+		Creds: p.joinWith,
 	})
 	if err != nil {
 		return err
@@ -130,6 +142,15 @@ func (p *Product) openStores(ctx context.Context, desc *product.Product) (err er
 		return err
 	}
 	return p.openTables(ctx)
+}
+
+// joinWith is the credential that the leaf joins with now.
+func (p *Product) joinWith() (*trust.Creds, error) {
+	c, err := p.o.Creds.get(*p.holder.Load())
+	if err == nil {
+		p.creds.Store(c)
+	}
+	return c, err
 }
 
 // Close drains: steps finish their batch, calls their answer, stores their writes. A
@@ -141,6 +162,7 @@ func (p *Product) Close(ctx context.Context) (err error) {
 
 func (p *Product) close(ctx context.Context) error {
 	var errs []error
+	p.end()
 	if p.http != nil {
 		errs = append(errs, p.http.Close(ctx))
 	}

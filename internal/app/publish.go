@@ -188,16 +188,38 @@ func (s *session) store(ctx context.Context, header map[string]string) (record.S
 
 // resume takes up an import where an earlier try of it stopped.
 func (s *session) resume(ctx context.Context) error {
-	m, ok, err := mesh.LastMessage(ctx, s.nc, s.id.Product, s.id.InboxStream(), s.id.InboxSubject(s.token))
+	a, err := call[sessionAnswer](ctx, &Client{nc: s.nc}, s.id.Product, "session", sessionRequest{s.id.Port, s.id.Major, s.token})
+	s.last, s.rows = a.Seq, a.Rows
+	return err
+}
+
+// sessionRequest asks how far a session has come that published to an inbox.
+type sessionRequest struct {
+	Inbox   string `json:"inbox"` // a port or an input
+	Major   int    `json:"major"`
+	Session string `json:"session"`
+}
+
+type sessionAnswer struct {
+	Seq  record.Seq `json:"seq"` // of its last message, 0 before the first
+	Rows uint64     `json:"rows"`
+}
+
+func (p *Product) session(ctx context.Context, q sessionRequest) (a sessionAnswer, err error) {
+	id := p.descriptor().ID(q.Inbox)
+	id.Major = q.Major
+	if !product.ValidName(q.Inbox) || strings.ContainsAny(q.Session, ".*> ") {
+		return a, fault.New(fault.Invalid, "name a port or input, and one session", "no session %q can publish to %q", q.Session, q.Inbox)
+	}
+	m, ok, err := mesh.LastMessage(ctx, p.leaf.Conn(), "", id.InboxStream(), id.InboxSubject(q.Session))
 	if err != nil || !ok {
-		return err
+		return a, err
 	}
-	s.last = m.Seq
-	s.rows, err = strconv.ParseUint(m.Header.Get(product.HeaderRows), 10, 64)
-	if err != nil {
-		return fmt.Errorf("read how far the import came: %w", err)
+	a.Seq = m.Seq
+	if a.Rows, err = strconv.ParseUint(m.Header.Get(product.HeaderRows), 10, 64); err != nil {
+		return a, fmt.Errorf("read how far the import came: %w", err)
 	}
-	return nil
+	return a, nil
 }
 
 // importToken is the session of importing content with that digest: the same content

@@ -37,11 +37,12 @@ func (p *Product) startServing(ctx context.Context) error {
 		Name: desc.Metadata.Name, Version: desc.Metadata.Version, Description: desc.Metadata.Description,
 		Endpoints: map[string]mesh.Handler{
 			"get": p.serveGet, "scan": p.serveScan, "query": p.serveQuery,
-			"subscribe": p.serveSubscribe, "await": answerJSON(p.await), "entry": answerJSON(p.entryCall),
+			"await": answerJSON(p.await), "entry": answerJSON(p.entryCall),
 			"replay": answerJSON(p.Replay), "purge": answerJSON(p.PurgeDead), "rebuild": answerJSON(p.Rebuild),
 			"ping":   func(context.Context, []byte, func([]byte) error) ([]byte, error) { return nil, nil },
-			"tables": answerJSON(p.tablesIn),
+			"tables": answerJSON(p.tablesIn), "tail": p.serveTail, "letters": p.serveLetters, "session": answerJSON(p.session),
 		},
+		ByReader: p.serveSubscribe,
 	})
 	if err != nil || p.o.HTTP == "" {
 		return err

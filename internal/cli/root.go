@@ -57,6 +57,7 @@ func commands() []listed {
 
 		{groupCare, newDeadletter},
 		{groupCare, newRebuild},
+		{groupCare, newCreds},
 
 		{groupDeploy, newBuild},
 		{groupDeploy, newGenerate},

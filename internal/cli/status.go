@@ -14,6 +14,7 @@ import (
 	"github.com/meshctl/meshctl/internal/kube"
 	"github.com/meshctl/meshctl/internal/product"
 	"github.com/meshctl/meshctl/internal/render"
+	"github.com/meshctl/meshctl/internal/trust"
 )
 
 // meshLimit is how long status waits for the mesh, which is the smaller part of its answer.
@@ -142,18 +143,14 @@ func joinMesh(ctx context.Context, g *globals, c *kube.Cluster, all []fared) err
 
 // meshEntries is the catalog of the namespace's mesh; nil when it has no hub that answers.
 func meshEntries(ctx context.Context, g *globals, c *kube.Cluster) (catalog.Catalog, error) {
-	o := app.ClientOptions{Server: g.Server, Context: g.Context, Creds: g.Env("NATS_CREDS"), StateDir: g.StateDir()}
+	o := g.mesh()
+	o.Server, o.Context = g.Server, g.Context // the environment's is not the cluster's
 	if o.Server == "" && o.Context == "" {
-		pod, err := deploy.HubPod(ctx, c)
-		if err != nil || pod == "" {
-			return nil, err
-		}
-		address, end, err := c.Forward(ctx, pod, product.ClientPort)
-		if err != nil {
+		end, err := g.forwardHub(ctx, c, trust.ReadOnly, &o)
+		if err != nil || end == nil {
 			return nil, err
 		}
 		defer end()
-		o.Server = "nats://" + address
 	}
 	client, err := app.Dial(ctx, o)
 	if err != nil {

@@ -50,7 +50,7 @@ func runUI(ctx context.Context, g *globals, o tui.Options) error {
 	}
 	dialing, cancel := g.within(ctx, callLimit)
 	defer cancel()
-	b, err := app.Browse(dialing, g.clientOptions())
+	b, err := app.Browse(dialing, g.mesh())
 	if err != nil {
 		return err
 	}

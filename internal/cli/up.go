@@ -7,12 +7,14 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/meshctl/meshctl/internal/app"
 	"github.com/meshctl/meshctl/internal/binary"
+	"github.com/meshctl/meshctl/internal/manifest"
 	"github.com/meshctl/meshctl/internal/product"
 )
 
@@ -128,13 +130,17 @@ type hubOpts struct {
 	Name           string
 	ClusterPort    int
 	Routes         []string
+	Keys           string
 }
 
 const hubLong = `Run the hub alone: the server that products join as leaves and that holds the catalog.
 "meshctl run" then runs each product, here or elsewhere.
 
+Only who has credentials of the mesh gets in; see "meshctl creds". The keys that sign them
+are made at the first start.
+
 Three nodes make a hub that goes on while two of them run: start each with a --name of
-its own, a --cluster-port, and the --routes of all three.`
+its own, a --cluster-port, the --routes of all three, and the same --keys.`
 
 const hubExample = `  meshctl hub --data /var/lib/meshctl/hub
   meshctl run flights --hub nats-leaf://127.0.0.1:7422`
@@ -153,14 +159,34 @@ func newHub(g *globals) *cobra.Command {
 	cmd.Flags().StringVar(&o.Name, "name", "", "this node of a cluster, the same at every start")
 	cmd.Flags().IntVar(&o.ClusterPort, "cluster-port", 0, "port for the other nodes of a cluster")
 	cmd.Flags().StringSliceVar(&o.Routes, "routes", nil, "`URLs` of all nodes of a cluster, as nats-route://HOST:PORT")
+	cmd.Flags().StringVar(&o.Keys, "keys", "", "the mesh's keys are in this `file`, made at the first start (default in the data folder)")
 	cmd.MarkFlagsRequiredTogether("name", "cluster-port", "routes")
-	cmd.AddCommand(newHubGenerate(g), newHubDeploy(g))
+	cmd.AddCommand(newHubGenerate(g), newHubDeploy(g), newHubKeys(g))
 	return cmd
 }
 
+// hubKeys is the file with the mesh's keys; "" for one in the hub's data.
+func (g *globals) hubKeys(o hubOpts) (string, error) {
+	if o.Keys != "" {
+		return g.Abs(o.Keys), nil
+	}
+	if _, err := os.Stat(mountedKeys); err == nil {
+		return mountedKeys, nil
+	}
+	if o.Name != "" {
+		return "", usageHint("name a file that all nodes have with --keys; in a cluster, meshctl hub deploy makes the Secret",
+			"the nodes of a hub share the keys of their mesh, and node %s has none", o.Name)
+	}
+	return "", nil
+}
+
 func runHub(ctx context.Context, g *globals, o hubOpts) error {
+	keys, err := g.hubKeys(o)
+	if err != nil {
+		return err
+	}
 	h, err := app.StartHub(ctx, app.HubOptions{
-		Data: g.Abs(o.Data), Host: o.Host, ClientPort: o.Port, LeafPort: o.LeafPort,
+		Data: g.Abs(o.Data), KeysFile: keys, Host: o.Host, ClientPort: o.Port, LeafPort: o.LeafPort,
 		MonitorPort: o.MonitorPort, Name: o.Name, ClusterPort: o.ClusterPort, Routes: o.Routes,
 		StateDir: g.StateDir(), Logger: g.logger(),
 	})
@@ -180,8 +206,17 @@ type runOpts struct {
 	BucketKeys                    string
 }
 
+// Where a pod finds its product's credential, and the hub's pod the keys of its mesh.
+const (
+	mountedCreds = manifest.CredsPath + "/" + product.CredsKey
+	mountedKeys  = manifest.CredsPath + "/" + product.KeysKey
+)
+
 const runLong = `Run one product as a process of its own, as a pod does. It works and answers whether or
-not the hub can be reached, and joins it by itself when it can.`
+not the hub can be reached, and joins it by itself when it can.
+
+It joins with the credentials in the file that --creds names, else with those that are
+mounted into a pod. A hub that you run on this machine issues some by itself.`
 
 const runExample = `  meshctl run flights
   meshctl run flights --hub nats-leaf://hub.example.org --data /data`
@@ -204,13 +239,25 @@ func newRun(g *globals) *cobra.Command {
 	return cmd
 }
 
+// leafCreds are those that the product joins with.
+func (g *globals) leafCreds(o runOpts) app.CredsSource {
+	if g.Creds != "" {
+		return app.CredsFile(g.Abs(g.Creds))
+	}
+	if _, err := os.Stat(mountedCreds); err == nil {
+		return app.CredsFile(mountedCreds)
+	}
+	return app.CredsOfThisMachine(g.StateDir(), o.Hub, filepath.Join(o.Data, "leaf.creds"))
+}
+
 func runRun(ctx context.Context, g *globals, o runOpts) error {
 	dir := g.Abs(o.Dir)
 	if o.Data == "" {
 		o.Data = dir + "/.meshctl"
 	}
+	o.Data = g.Abs(o.Data)
 	k, err := app.KeepProduct(ctx, app.ProductOptions{
-		Dir: dir, Data: g.Abs(o.Data), HubLeaf: o.Hub, HTTP: o.HTTP, HTTPURL: o.HTTPURL,
+		Dir: dir, Data: o.Data, HubLeaf: o.Hub, Creds: g.leafCreds(o), HTTP: o.HTTP, HTTPURL: o.HTTPURL,
 		Version: binary.Running().Version, Env: g.Environ(), Logger: g.logger(), LoseExpired: o.LoseExpired,
 		BucketKeys: o.BucketKeys,
 	})

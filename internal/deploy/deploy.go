@@ -23,12 +23,14 @@ import (
 	"github.com/meshctl/meshctl/internal/kube"
 	"github.com/meshctl/meshctl/internal/manifest"
 	"github.com/meshctl/meshctl/internal/product"
+	"github.com/meshctl/meshctl/internal/trust"
 )
 
 // Unit is what is deployed as one: a product or the hub, and all its objects.
 type Unit struct {
 	Name    string
 	Objects []manifest.Object
+	Holder  *trust.Holder // of the product's credential; nil for the hub
 }
 
 // objects are the unit's as the cluster takes them, in the order of applying, with the

@@ -6,6 +6,7 @@ import (
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/manifest"
 	"github.com/meshctl/meshctl/internal/product"
+	"github.com/meshctl/meshctl/internal/trust"
 )
 
 // Products makes units of products as they were read. The first brings the namespace,
@@ -25,7 +26,8 @@ func Products(loaded []product.Loaded, o manifest.Options) ([]Unit, error) {
 		}
 		objects, err := manifest.Product(loaded[i].Product, files, o)
 		errs = append(errs, err)
-		units = append(units, Unit{Name: name, Objects: objects})
+		holder := trust.HolderOf(loaded[i].Product)
+		units = append(units, Unit{Name: name, Objects: objects, Holder: &holder})
 		o.CreateNamespace = false
 	}
 	return units, errors.Join(errs...)

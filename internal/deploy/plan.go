@@ -12,6 +12,7 @@ import (
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/kube"
 	"github.com/meshctl/meshctl/internal/product"
+	"github.com/meshctl/meshctl/internal/trust"
 )
 
 // How much runs at once, and how many products are looked at in one go: that bounds
@@ -60,9 +61,15 @@ func MakePlan(ctx context.Context, c *kube.Cluster, units []Unit, o PlanOptions)
 			units = append(units, Unit{Name: name})
 		}
 	}
+	var keys *trust.Keys
+	if exists {
+		if keys, err = HubKeys(ctx, c); err != nil {
+			return nil, err
+		}
+	}
 	var steps [][]Step
 	for chunk := range slices.Chunk(units, chunkSize) {
-		s := &survey{cluster: c, force: o.Force, missing: !exists}
+		s := &survey{cluster: c, force: o.Force, missing: !exists, keys: keys}
 		if err := s.look(ctx, chunk); err != nil {
 			return nil, err
 		}

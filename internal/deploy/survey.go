@@ -8,13 +8,15 @@ import (
 
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/kube"
+	"github.com/meshctl/meshctl/internal/trust"
 )
 
 // survey is what a cluster holds of some units.
 type survey struct {
 	cluster *kube.Cluster
 	force   bool
-	missing bool // the namespace is not there yet
+	missing bool        // the namespace is not there yet
+	keys    *trust.Keys // of the namespace's mesh; nil when it has no hub
 
 	live   map[kube.Ref]kube.Object
 	byUnit map[string][]kube.Object // what could be pruned
@@ -67,7 +69,10 @@ func (s *survey) note(kind string, obj kube.Object) {
 
 // unit plans one unit: its objects in the order of applying, then what goes.
 func (s *survey) unit(ctx context.Context, u *Unit) ([]Step, error) {
-	var steps []Step
+	steps, err := s.credentials(ctx, u)
+	if err != nil {
+		return nil, err
+	}
 	wanted := map[kube.Ref]bool{}
 	for _, want := range u.objects() {
 		step, err := s.step(ctx, u.Name, want)

@@ -9,10 +9,12 @@ import (
 // user is the uid and gid that every pod runs as: that of "nonroot" in distroless images.
 const user = int64(65532)
 
-// Where a pod finds what is mounted.
+// CredsPath is the folder where a pod finds its credentials.
+const CredsPath = "/etc/meshctl/creds"
+
+// Where a pod finds what else is mounted.
 const (
 	dataPath   = "/data"
-	credsPath  = "/etc/meshctl/creds"
 	bucketPath = "/etc/meshctl/bucket"
 	folderPath = "/product"
 )
@@ -152,7 +154,7 @@ func (w *workload) mounts() []any {
 	all := list(
 		map[string]any{"name": product.DataVolume, "mountPath": dataPath},
 		map[string]any{"name": "tmp", "mountPath": "/tmp"},
-		map[string]any{"name": "creds", "mountPath": credsPath, "readOnly": true},
+		map[string]any{"name": "creds", "mountPath": CredsPath, "readOnly": true},
 	)
 	if w.bucketSecret != "" {
 		all = append(all, map[string]any{"name": "bucket", "mountPath": bucketPath, "readOnly": true})

@@ -112,7 +112,7 @@ func BenchmarkCall(b *testing.B) {
 	s, err := Serve(m.a.Conn(), ServiceSpec{Name: "flights", Version: "1.0.0", Endpoints: map[string]Handler{"do": echo}})
 	must(b, err)
 	defer closed(b, s)
-	plain, err := micro.AddService(m.a.Conn(), micro.Config{Name: "plain", Version: "1.0.0", QueueGroupDisabled: true})
+	plain, err := micro.AddService(m.a.Conn().Conn, micro.Config{Name: "plain", Version: "1.0.0", QueueGroupDisabled: true})
 	must(b, err)
 	must(b, plain.AddEndpoint("do", micro.HandlerFunc(func(r micro.Request) { _ = r.Respond(nil) }), micro.WithEndpointSubject("mesh.plain.do")))
 	for _, c := range []struct {

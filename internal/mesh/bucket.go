@@ -2,8 +2,9 @@ package mesh
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -13,9 +14,13 @@ import (
 	"github.com/meshctl/meshctl/internal/product"
 )
 
-// Bucket is the catalog's key-value bucket on the hub.
+// Bucket is a key-value bucket on the hub. It asks for nothing that a
+// narrow credential could not have: no consumer, for whoever may make one can have
+// messages sent wherever they like, and no information on the stream.
 type Bucket struct {
-	kv jetstream.KeyValue
+	nc   *Conn
+	name string
+	leaf bool // of the hub's leaves, which reach the catalog alone
 }
 
 // Entry is one key of a bucket.
@@ -27,110 +32,210 @@ type Entry struct {
 	Deleted  bool      // only in a watch
 }
 
-// Catalog opens the catalog, and makes it where the hub has none. domain is "" for a
-// client of the hub and product.HubDomain for a leaf. Without a hub it is Unavailable.
-func Catalog(ctx context.Context, nc *nats.Conn, domain string) (*Bucket, error) {
-	js, err := jetstream.New(nc)
-	if domain != "" {
-		js, err = jetstream.NewWithDomain(nc, domain)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open catalog: %w", err)
-	}
-	kv, err := js.KeyValue(ctx, product.CatalogBucket)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		kv, err = js.CreateKeyValue(ctx, catalogConfig())
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open catalog: %w", bucketFault(ctx, err))
-	}
-	return &Bucket{kv: kv}, nil
-}
+// Catalog is the catalog as clients of the hub reach it, the hub's own among them.
+func Catalog(nc *Conn) *Bucket { return &Bucket{nc: nc, name: product.CatalogBucket} }
 
-func catalogConfig() jetstream.KeyValueConfig {
-	return jetstream.KeyValueConfig{Bucket: product.CatalogBucket, Description: "what each product says about itself"}
-}
+// CatalogOfHub is the catalog as a leaf reaches it.
+func CatalogOfHub(l *Leaf) *Bucket { return &Bucket{l.Conn(), product.CatalogBucket, true} }
 
-func bucketFault(ctx context.Context, err error) error {
-	if errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, jetstream.ErrJetStreamNotEnabled) {
-		err = nats.ErrNoResponders
+// Credentials is the bucket of the credentials that the hub knows.
+func (h *Hub) Credentials() *Bucket { return &Bucket{nc: h.Conn(), name: product.CredentialsBucket} }
+
+// makeBuckets makes the buckets that the hub does not have.
+func makeBuckets(ctx context.Context, nc *Conn, replicas int) error {
+	js, err := jetstream.New(nc.Conn)
+	if err != nil {
+		return err
 	}
-	return askFault(ctx, err, "the hub")
+	for bucket, about := range map[string]string{
+		product.CatalogBucket:     "what each product says about itself",
+		product.CredentialsBucket: "which credentials there are",
+	} {
+		config := jetstream.KeyValueConfig{Bucket: bucket, Description: about, Replicas: replicas}
+		if _, err := js.CreateOrUpdateKeyValue(ctx, config); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Put sets a key's value.
 func (b *Bucket) Put(ctx context.Context, key string, value []byte) error {
-	if _, err := b.kv.Put(ctx, key, value); err != nil {
-		return fmt.Errorf("put %s: %w", key, bucketFault(ctx, err))
+	return b.put(ctx, key, &nats.Msg{Data: value})
+}
+
+// Delete removes a key; it is no error when it is not there.
+func (b *Bucket) Delete(ctx context.Context, key string) error {
+	return b.put(ctx, key, &nats.Msg{Header: nats.Header{kvOperation: {kvDelete}}})
+}
+
+// The header that says what a message of a bucket does, unless it sets a value.
+const (
+	kvOperation = "KV-Operation"
+	kvDelete    = "DEL"
+)
+
+func (b *Bucket) put(ctx context.Context, key string, m *nats.Msg) error {
+	if m.Subject = product.BucketKey(b.name, key); b.leaf {
+		m.Subject = product.CatalogPut(key)
+	}
+	answer, err := request(ctx, b.nc, m, "the hub")
+	var stored flowAnswer
+	if err == nil {
+		err = json.Unmarshal(answer.Data, &stored)
+	}
+	if err == nil && stored.Error != nil {
+		err = apiFault(stored.Error)
+	}
+	if err != nil {
+		return fmt.Errorf("put %s: %w", key, err)
 	}
 	return nil
 }
 
 // Get is a key's entry. A key that is not there is NotFound.
 func (b *Bucket) Get(ctx context.Context, key string) (Entry, error) {
-	e, err := b.kv.Get(ctx, key)
-	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		return Entry{}, fault.New(fault.NotFound, "list what there is with meshctl catalog list", "get %s: no such key", key)
+	subject := product.BucketGet(b.name, key)
+	if b.leaf {
+		subject = product.CatalogGet(key)
+	}
+	answer, err := request(ctx, b.nc, &nats.Msg{Subject: subject}, "the hub")
+	if err != nil {
+		return Entry{}, fmt.Errorf("get %s: %w", key, err)
+	}
+	e, ok, err := b.entry(answer)
+	if err == nil && !ok {
+		err = fault.New(fault.NotFound, "list what there is with meshctl catalog list", "no such key")
 	}
 	if err != nil {
-		return Entry{}, fmt.Errorf("get %s: %w", key, bucketFault(ctx, err))
+		return Entry{}, fmt.Errorf("get %s: %w", key, err)
 	}
-	return entryOf(e), nil
+	return e, nil
 }
 
-// Delete removes a key; it is no error when it is not there.
-func (b *Bucket) Delete(ctx context.Context, key string) error {
-	if err := b.kv.Delete(ctx, key); err != nil {
-		return fmt.Errorf("delete %s: %w", key, bucketFault(ctx, err))
+// entry is the entry in an answer to a direct get, false where there is none.
+func (b *Bucket) entry(m *nats.Msg) (Entry, bool, error) {
+	switch status := m.Header.Get("Status"); status {
+	case "":
+	case "404":
+		return Entry{}, false, nil
+	default:
+		return Entry{}, false, fault.New(fault.Internal, "", "the hub answers %s %s", status, m.Header.Get("Description"))
 	}
-	return nil
-}
-
-// List is every key's entry.
-func (b *Bucket) List(ctx context.Context) (out map[string]Entry, err error) {
-	err = b.Watch(ctx, func(all map[string]Entry) error { out = all; return errListed }, nil)
-	if !errors.Is(err, errListed) {
-		return nil, err
-	}
-	return out, nil
-}
-
-var errListed = errors.New("all there was")
-
-// Watch calls all with every entry there is, then each with every change, until ctx is
-// done or one of them returns an error, and returns that error.
-func (b *Bucket) Watch(ctx context.Context, all func(map[string]Entry) error, each func(Entry) error) error {
-	w, err := b.kv.WatchAll(ctx)
+	d, err := directMessage(m)
 	if err != nil {
-		return fmt.Errorf("watch: %w", bucketFault(ctx, err))
+		return Entry{}, false, err
 	}
-	defer func() { _ = w.Stop() }()
-	there := map[string]Entry{}
-	for {
-		select {
-		case e, open := <-w.Updates():
-			switch {
-			case !open:
-				return fault.New(fault.Unavailable, "", "watch: the watch ended")
-			case e == nil: // all there was
-				err, there = all(there), nil
-			case there == nil:
-				err = each(entryOf(e))
-			case e.Operation() == jetstream.KeyValuePut:
-				there[e.Key()] = entryOf(e)
+	e := Entry{
+		Key: strings.TrimPrefix(d.Subject, product.BucketKey(b.name, "")), Value: d.Data,
+		Revision: uint64(d.Seq), Time: d.Time,
+	}
+	return e, d.Header.Get(kvOperation) == "", nil
+}
+
+// A list is asked for in pages.
+const (
+	listPage    = 1000
+	listSilence = 5 * time.Second // for the next entry of a page
+)
+
+// List is every key's entry. Only clients of the hub may ask for it.
+func (b *Bucket) List(ctx context.Context) (map[string]Entry, error) {
+	watched, end := b.nc.denials.watch(ctx, product.BucketGet(b.name, ""))
+	defer end()
+	inbox := b.nc.NewInbox()
+	sub, err := b.nc.SubscribeSync(inbox)
+	if err != nil {
+		return nil, fmt.Errorf("list: %w", connFault(err, "the hub"))
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	all := map[string]Entry{}
+	for next, more := uint64(1), true; more; {
+		if next, more, err = b.page(watched, sub, next, all); err != nil {
+			if watched.Err() != nil {
+				err = context.Cause(watched)
 			}
-			if err != nil {
-				return err
-			}
-		case <-ctx.Done():
-			return ctx.Err()
+			return nil, fmt.Errorf("list: %w", askFault(ctx, err, "the hub"))
+		}
+	}
+	return all, nil
+}
+
+// page adds the entries from revision first on to all, and says where to go on and
+// whether there is more. Each key has one revision, its last.
+func (b *Bucket) page(ctx context.Context, sub *nats.Subscription, first uint64, all map[string]Entry) (next uint64, more bool, err error) {
+	ask, err := json.Marshal(map[string]any{"next_by_subj": product.BucketKey(b.name, ">"), "seq": first, "batch": listPage})
+	if err != nil {
+		return 0, false, err
+	}
+	if err := b.nc.PublishRequest(product.BucketGet(b.name, ""), sub.Subject, ask); err != nil {
+		return 0, false, err
+	}
+	for next = first; ; {
+		wait, cancel := context.WithTimeout(ctx, listSilence)
+		m, err := sub.NextMsgWithContext(wait)
+		cancel()
+		if err != nil {
+			return 0, false, err
+		}
+		switch m.Header.Get("Status") {
+		case "204": // the end of the page
+			return next, m.Header.Get("Nats-Num-Pending") != "0", nil
+		case "404": // nothing from there on
+			return next, false, nil
+		case "503":
+			return 0, false, nats.ErrNoResponders
+		}
+		e, ok, err := b.entry(m)
+		if err != nil {
+			return 0, false, err
+		}
+		if next = e.Revision + 1; ok {
+			all[e.Key] = e
+		} else {
+			delete(all, e.Key)
 		}
 	}
 }
 
-func entryOf(e jetstream.KeyValueEntry) Entry {
-	return Entry{
-		Key: e.Key(), Value: e.Value(), Revision: e.Revision(), Time: e.Created().UTC(),
-		Deleted: e.Operation() != jetstream.KeyValuePut,
+// Watch calls all with every entry there is, then each with every change, until ctx is
+// done or one of them returns an error, and returns that error. Only clients of the hub
+// may watch. After an interruption of the connection, all is called again.
+func (b *Bucket) Watch(ctx context.Context, all func(map[string]Entry) error, each func(Entry) error) error {
+	changed := make(chan *nats.Msg, watchBacklog)
+	sub, err := b.nc.ChanSubscribe(product.BucketKey(b.name, ">"), changed)
+	if err != nil {
+		return fmt.Errorf("watch: %w", connFault(err, "the hub"))
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	status := b.nc.StatusChanged(nats.CONNECTED, nats.CLOSED)
+	defer b.nc.RemoveStatusListener(status)
+	for {
+		// What is put from now on is told, so nothing falls between the list and that.
+		there, err := b.List(ctx)
+		if err == nil {
+			err = all(there)
+		}
+		for again := false; err == nil && !again; {
+			select {
+			case m := <-changed:
+				err = each(Entry{
+					Key: strings.TrimPrefix(m.Subject, product.BucketKey(b.name, "")), Value: m.Data,
+					Time: time.Now().UTC(), Deleted: m.Header.Get(kvOperation) != "",
+				})
+			case now := <-status:
+				if again = now == nats.CONNECTED; !again {
+					err = Ended(b.nc)
+				}
+			case <-ctx.Done():
+				err = ctx.Err()
+			}
+		}
+		if err != nil {
+			return err
+		}
 	}
 }
+
+// watchBacklog is how many changes may wait for whoever watches.
+const watchBacklog = 4096

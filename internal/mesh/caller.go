@@ -12,10 +12,11 @@ import (
 	"github.com/nats-io/nuid"
 
 	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/product"
 )
 
 // Call asks a product's service and returns its whole answer.
-func Call(ctx context.Context, nc *nats.Conn, subject string, req []byte) ([]byte, error) {
+func Call(ctx context.Context, nc *Conn, subject string, req []byte) ([]byte, error) {
 	var all []byte
 	final, err := CallStream(ctx, nc, subject, req, func(chunk []byte) error {
 		all = append(all, chunk...)
@@ -32,24 +33,42 @@ func Call(ctx context.Context, nc *nats.Conn, subject string, req []byte) ([]byt
 // cut them. An error of the handler comes back as the fault that it was; a product
 // that is not there, or goes away meanwhile, is Unavailable. When ctx ends, or chunk
 // returns an error, the handler is told.
-func CallStream(ctx context.Context, nc *nats.Conn, subject string, req []byte, chunk func([]byte) error) ([]byte, error) {
-	c := &caller{nc: nc, name: nuid.Next(), subject: subject, chunk: chunk}
+func CallStream(ctx context.Context, nc *Conn, subject string, req []byte, chunk func([]byte) error) ([]byte, error) {
+	return newCaller(nc, subject, chunk).call(ctx, req)
+}
+
+// CallOrigin asks a product to send a port's records to the mirror of reader, and
+// returns its answer.
+func CallOrigin(ctx context.Context, nc *Conn, origin, reader string, req []byte) ([]byte, error) {
+	c := newCaller(nc, product.SubscribeSubject(origin, reader), func([]byte) error {
+		return fault.New(fault.Internal, "", "product %s sent more than an answer", origin)
+	})
+	c.answers = product.AnswerSubject(reader, origin, c.name)
+	return c.call(ctx, req)
+}
+
+func newCaller(nc *Conn, subject string, chunk func([]byte) error) *caller {
+	return &caller{nc: nc, name: nuid.Next(), subject: subject, chunk: chunk}
+}
+
+func (c *caller) call(ctx context.Context, req []byte) ([]byte, error) {
 	final, err := c.ask(ctx, req)
 	var told *fault.Error
 	switch {
 	case errors.As(err, &told):
 		return nil, err // it says what was asked of whom
 	case err != nil:
-		return nil, fmt.Errorf("call %s: %w", subject, err)
+		return nil, fmt.Errorf("call %s: %w", c.subject, err)
 	}
 	return final, nil
 }
 
 // caller is one call under way.
 type caller struct {
-	nc      *nats.Conn
+	nc      *Conn
 	name    string
 	subject string
+	answers string // where the answer arrives; "" for an inbox of the connection
 	chunk   func([]byte) error
 
 	sub   *nats.Subscription
@@ -63,7 +82,7 @@ func (c *caller) ask(ctx context.Context, req []byte) ([]byte, error) {
 	m := &nats.Msg{Subject: c.subject, Data: req, Header: nats.Header{headerCall: {c.name}}}
 	first, cancel := context.WithTimeout(ctx, callSilence)
 	defer cancel()
-	answer, err := c.nc.RequestMsgWithContext(first, m)
+	answer, err := c.first(first, m)
 	switch {
 	case err == nil:
 	case errors.Is(err, nats.ErrNoResponders):
@@ -92,12 +111,35 @@ func (c *caller) ask(ctx context.Context, req []byte) ([]byte, error) {
 	return final, err
 }
 
+// first asks, and waits for the first message of the answer.
+func (c *caller) first(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
+	if c.answers == "" {
+		return c.nc.request(ctx, m)
+	}
+	m.Reply = c.answers
+	sub, err := c.nc.SubscribeSync(m.Reply)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	if err := c.nc.PublishMsg(m); err != nil {
+		return nil, err
+	}
+	answer, err := sub.NextMsgWithContext(ctx)
+	if err == nil && len(answer.Data) == 0 && answer.Header.Get("Status") == "503" {
+		err = nats.ErrNoResponders
+	}
+	return answer, err
+}
+
 // stream takes an answer of several pieces.
 func (c *caller) stream(ctx context.Context, first *nats.Msg) ([]byte, error) {
 	if done, err := c.take(first); err != nil || done {
 		return c.final, err
 	}
-	c.inbox = c.nc.NewInbox()
+	if c.inbox = c.answers; c.inbox == "" {
+		c.inbox = c.nc.NewInbox()
+	}
 	sub, err := c.nc.SubscribeSync(c.inbox)
 	if err != nil {
 		return nil, connFault(err, "the mesh")

@@ -42,7 +42,7 @@ func crowd(i int) (name string, value []byte) {
 // BenchmarkCatalogSearch is a search over 1,000 products as a command does it that has
 // just connected: list the hub's bucket, read the entries, look in all their texts.
 func BenchmarkCatalogSearch(b *testing.B) {
-	hub, err := StartHub(b.Context(), HubOptions{Dir: b.TempDir(), ClientPort: -1, LeafPort: -1})
+	hub, err := StartHub(b.Context(), hubOptions(b))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -51,10 +51,7 @@ func BenchmarkCatalogSearch(b *testing.B) {
 			b.Error(err)
 		}
 	}()
-	bucket, err := Catalog(b.Context(), hub.Conn(), "")
-	if err != nil {
-		b.Fatal(err)
-	}
+	bucket := Catalog(hub.Conn())
 	const products = 1000
 	for i := range products {
 		name, value := crowd(i)

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"net/url"
-	"os"
 	"time"
 
 	"github.com/nats-io/jsm.go/natscontext"
 	"github.com/nats-io/nats.go"
 
 	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/trust"
 )
 
 // ConnectOptions says how to reach a hub. With Context it is the named context of the
@@ -18,13 +18,14 @@ import (
 type ConnectOptions struct {
 	URL     string
 	Context string
-	Creds   string // a credentials file
-	Name    string // who connects, for the server's own list
+	Creds   string       // a credentials file
+	Held    *trust.Creds // or the credential itself
+	Name    string       // who connects, for the server's own list
 }
 
 // Connect connects to a hub and keeps the connection, through interruptions, until it
 // is closed. A hub that is not there is Unavailable, one that does not let us in Denied.
-func Connect(ctx context.Context, o ConnectOptions) (*nats.Conn, error) {
+func Connect(ctx context.Context, o ConnectOptions) (*Conn, error) {
 	opts := clientOptions(o.Name)
 	where := o.URL
 	if o.Context != "" {
@@ -40,17 +41,22 @@ func Connect(ctx context.Context, o ConnectOptions) (*nats.Conn, error) {
 		if where == "" {
 			where = c.ServerURL()
 		}
-	}
-	if o.Creds != "" {
-		if _, err := os.Stat(o.Creds); err != nil {
-			return nil, fault.New(fault.Invalid, "check the path of the credentials", "read credentials: %w", err)
+		// NATSOptions knows the context's credentials, but not where their holder gets answers.
+		if held, err := trust.ReadCreds(c.Creds()); err == nil && c.InboxPrefix() == "" && held.Inbox() != "" {
+			opts = append(opts, nats.CustomInboxPrefix(held.Inbox()))
 		}
-		opts = append(opts, nats.UserCredentials(o.Creds))
+	}
+	creds := o.Held
+	if o.Creds != "" {
+		var err error
+		if creds, err = trust.ReadCreds(o.Creds); err != nil {
+			return nil, err
+		}
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		opts = append(opts, nats.Timeout(min(5*time.Second, max(time.Until(deadline), time.Millisecond))))
 	}
-	nc, err := nats.Connect(where, opts...)
+	nc, err := connect(where, creds, opts...)
 	if err != nil {
 		return nil, connectFault(err, where)
 	}

@@ -4,15 +4,15 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/product"
+	"github.com/meshctl/meshctl/internal/trust"
 )
 
 // Cluster makes a hub one node of several, which together go on while a majority of
@@ -25,7 +25,7 @@ type Cluster struct {
 
 // join sets up a server as a node of the cluster. Addresses of the nodes are not told
 // to clients and leaves: those know one name for all of them, and where that leads.
-func (c *Cluster) join(opts *server.Options) error {
+func (c *Cluster) join(opts *server.Options, keys *trust.Keys) error {
 	if c.Name == "" || c.Port == 0 || len(c.Routes) < 3 || len(c.Routes)%2 == 0 {
 		return fault.New(fault.Invalid, "name the node, its port, and the routes of all nodes, 3 of them",
 			"a node of a hub with name %q, port %d and %d routes", c.Name, c.Port, len(c.Routes))
@@ -36,26 +36,26 @@ func (c *Cluster) join(opts *server.Options) error {
 		}
 	}
 	opts.ServerName = c.Name
-	opts.Cluster = server.ClusterOpts{Name: product.HubName, Host: opts.Host, Port: c.Port, NoAdvertise: true}
+	opts.Cluster = server.ClusterOpts{
+		Name: product.HubName, Host: opts.Host, Port: c.Port, NoAdvertise: true,
+		Username: product.HubName, Password: keys.RoutePassword(),
+	}
 	opts.LeafNode.NoAdvertise = true
 	opts.Routes = server.RoutesFromStr(strings.Join(c.Routes, ","))
+	for _, route := range opts.Routes {
+		route.User = url.UserPassword(product.HubName, keys.RoutePassword())
+	}
 	return nil
 }
 
 // awaitCatalog opens the catalog with a copy on each node. It waits for a majority of
 // the nodes, however long that takes.
-func (c *Cluster) awaitCatalog(ctx context.Context, nc *nats.Conn, log *slog.Logger) error {
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return fmt.Errorf("open catalog: %w", err)
-	}
-	config := catalogConfig()
-	config.Replicas = len(c.Routes)
+func (c *Cluster) awaitCatalog(ctx context.Context, nc *Conn, log *slog.Logger) error {
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
 	for told := time.Now(); ; {
 		try, cancel := context.WithTimeout(ctx, 5*time.Second)
-		_, err := js.CreateOrUpdateKeyValue(try, config)
+		err := makeBuckets(try, nc, len(c.Routes))
 		cancel()
 		if err == nil {
 			return nil

@@ -45,10 +45,9 @@ func startCluster(t *testing.T) *testCluster {
 	}
 	g, ctx := errgroup.WithContext(t.Context())
 	for i := range c.nodes {
-		c.options[i] = HubOptions{
-			Dir: t.TempDir(), ClientPort: -1, LeafPort: ports[3+i], MonitorPort: -1,
-			Cluster: &Cluster{Name: product.Pod(product.HubName, i), Port: ports[i], Routes: routes},
-		}
+		c.options[i] = hubOptions(t)
+		c.options[i].LeafPort, c.options[i].MonitorPort = ports[3+i], -1
+		c.options[i].Cluster = &Cluster{Name: product.Pod(product.HubName, i), Port: ports[i], Routes: routes}
 		g.Go(func() (err error) {
 			c.nodes[i], err = StartHub(ctx, c.options[i])
 			return err
@@ -81,7 +80,7 @@ func (c *testCluster) start(t *testing.T, i int) {
 // leader is the node that leads the catalog's stream, and how many others keep up.
 func (c *testCluster) leader(t *testing.T, through int) (leader, current int) {
 	t.Helper()
-	js, err := jetstream.New(c.nodes[through].Conn())
+	js, err := jetstream.New(c.nodes[through].Conn().Conn)
 	must(t, err)
 	s, err := js.Stream(t.Context(), "KV_"+product.CatalogBucket)
 	must(t, err)
@@ -118,11 +117,7 @@ func TestClusterGoesOnWithOneNodeDown(t *testing.T) {
 		eventually(t, key+" is read through another node", func() bool { // while a new leader is elected, calls go unanswered
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			defer cancel()
-			bucket, err := Catalog(ctx, b.Conn(), product.HubDomain)
-			if err != nil {
-				return false
-			}
-			e, err := bucket.Get(ctx, key)
+			e, err := CatalogOfHub(b).Get(ctx, key)
 			return err == nil && string(e.Value) == key
 		})
 	}
@@ -136,11 +131,7 @@ func TestClusterGoesOnWithOneNodeDown(t *testing.T) {
 	eventually(t, "the node that came back knows all", func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
-		own, err := Catalog(ctx, c.nodes[down].Conn(), "")
-		if err != nil {
-			return false
-		}
-		all, err := own.List(ctx)
+		all, err := Catalog(c.nodes[down].Conn()).List(ctx)
 		return err == nil && len(all) == 2
 	})
 }
@@ -159,8 +150,7 @@ func putEventually(t *testing.T, l *Leaf, key string) {
 	eventually(t, "put "+key, func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
-		bucket, err := Catalog(ctx, l.Conn(), product.HubDomain)
-		return err == nil && bucket.Put(ctx, key, []byte(key)) == nil
+		return CatalogOfHub(l).Put(ctx, key, []byte(key)) == nil
 	})
 }
 
@@ -172,10 +162,9 @@ func TestClusterWaitsForAMajority(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
-	h, err := StartHub(ctx, HubOptions{
-		Dir: t.TempDir(), ClientPort: -1, LeafPort: -1,
-		Cluster: &Cluster{Name: "hub-0", Port: ports[0], Routes: routes},
-	})
+	o := hubOptions(t)
+	o.Cluster = &Cluster{Name: "hub-0", Port: ports[0], Routes: routes}
+	h, err := StartHub(ctx, o)
 	if err == nil {
 		closed(t, h)
 		t.Fatal("one node of three says that it is ready")
@@ -194,14 +183,18 @@ func TestClusterRefusesHalfAConfiguration(t *testing.T) {
 		"an even count": {Name: "a", Port: 1, Routes: append(three, "nats-route://d:1")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := StartHub(t.Context(), HubOptions{Dir: t.TempDir(), ClientPort: -1, LeafPort: -1, Cluster: &c})
+			o := hubOptions(t)
+			o.Cluster = &c
+			_, err := StartHub(t.Context(), o)
 			wantKind(t, err, fault.Invalid)
 		})
 	}
 }
 
 func TestHubMonitors(t *testing.T) {
-	h, err := StartHub(t.Context(), HubOptions{Dir: t.TempDir(), ClientPort: -1, LeafPort: -1, MonitorPort: -1})
+	o := hubOptions(t)
+	o.MonitorPort = -1
+	h, err := StartHub(t.Context(), o)
 	must(t, err)
 	defer closed(t, h)
 	for _, path := range []string{"/healthz", "/healthz?js-enabled-only=true", "/healthz?js-server-only=true"} {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/nats-io/jsm.go/api"
-	"github.com/nats-io/nats.go"
 
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/product"
@@ -25,7 +24,7 @@ const (
 // Deliver makes the leaf that nc belongs to send the port's log to the mirror of reader,
 // from the message behind after on. It may be asked for again at any time. The answer is
 // what the mirror wants to hear. A log that ends before after is a Conflict.
-func Deliver(ctx context.Context, nc *nats.Conn, id product.PortID, reader string, after record.Seq) ([]byte, error) {
+func Deliver(ctx context.Context, nc *Conn, id product.PortID, reader string, after record.Seq) ([]byte, error) {
 	stream := id.Stream()
 	state, err := State(ctx, nc, "", stream)
 	if err != nil {

@@ -28,7 +28,7 @@ type question struct {
 // waits says whether whoever asked still does.
 func (r question) waits() bool { return r.reply != "" && time.Since(r.at) < mirrorPatience }
 
-func newDesk(nc *nats.Conn) (*desk, error) {
+func newDesk(nc *Conn) (*desk, error) {
 	d := &desk{asked: map[string]question{}, wake: map[string]chan struct{}{}}
 	if _, err := nc.Subscribe(product.MirrorRequests, d.take); err != nil {
 		return nil, connFault(err, "the server")

@@ -4,14 +4,13 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
 // Drain reads the first n messages of a stream with the ordered consumer of the
 // client library and drops them: what the benchmarks compare a product with.
-func Drain(ctx context.Context, nc *nats.Conn, stream string, n int) error {
-	js, err := jetstream.New(nc)
+func Drain(ctx context.Context, nc *Conn, stream string, n int) error {
+	js, err := jetstream.New(nc.Conn)
 	if err != nil {
 		return fmt.Errorf("drain %s: %w", stream, err)
 	}

@@ -52,10 +52,10 @@ func connFault(err error, who string) error {
 const askTimeout = 10 * time.Second
 
 // request asks, and waits for an answer as long as ctx allows, but not for ever.
-func request(ctx context.Context, nc *nats.Conn, m *nats.Msg, who string) (*nats.Msg, error) {
+func request(ctx context.Context, nc *Conn, m *nats.Msg, who string) (*nats.Msg, error) {
 	bounded, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	answer, err := nc.RequestMsgWithContext(bounded, m)
+	answer, err := nc.request(bounded, m)
 	if err != nil {
 		return nil, askFault(ctx, err, who)
 	}

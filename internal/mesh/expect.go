@@ -17,7 +17,7 @@ import (
 // its subject (0: there is none), and returns its own. It is a Conflict when another
 // got there first, Unavailable when no stream in reach takes the subject. After any
 // other error the message may be stored or not: ask LastMessage.
-func PublishExpect(ctx context.Context, nc *nats.Conn, subject string, data []byte, header map[string]string, expect uint64) (record.Seq, error) {
+func PublishExpect(ctx context.Context, nc *Conn, subject string, data []byte, header map[string]string, expect uint64) (record.Seq, error) {
 	m := &nats.Msg{Subject: subject, Data: data, Header: nats.Header{}}
 	for k, v := range header {
 		m.Header.Set(k, v)
@@ -27,7 +27,7 @@ func PublishExpect(ctx context.Context, nc *nats.Conn, subject string, data []by
 }
 
 // Publish stores one message, wherever in reach its stream is, and returns its sequence.
-func Publish(ctx context.Context, nc *nats.Conn, subject string, data []byte, header map[string]string) (record.Seq, error) {
+func Publish(ctx context.Context, nc *Conn, subject string, data []byte, header map[string]string) (record.Seq, error) {
 	m := &nats.Msg{Subject: subject, Data: data}
 	for k, v := range header {
 		if m.Header == nil {
@@ -38,10 +38,10 @@ func Publish(ctx context.Context, nc *nats.Conn, subject string, data []byte, he
 	return publish(ctx, nc, m)
 }
 
-func publish(ctx context.Context, nc *nats.Conn, m *nats.Msg) (record.Seq, error) {
+func publish(ctx context.Context, nc *Conn, m *nats.Msg) (record.Seq, error) {
 	bounded, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	answer, err := nc.RequestMsgWithContext(bounded, m)
+	answer, err := nc.request(bounded, m)
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
 		return 0, fmt.Errorf("publish to %s: %w", m.Subject, notRunning(m.Subject))

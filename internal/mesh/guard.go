@@ -15,7 +15,7 @@ import (
 // guard notices that two leaves of one domain are in the mesh. NATS does not: it
 // would let either of them answer a request to the domain.
 type guard struct {
-	nc       *nats.Conn
+	nc       *Conn
 	domain   string
 	subject  string
 	self     identity
@@ -38,7 +38,7 @@ func (a identity) older(b identity) bool {
 func newGuard(n *node, domain string) (*guard, error) {
 	g := &guard{
 		nc: n.nc, domain: domain,
-		subject:  product.ServiceSubject(domain, "leaf"),
+		subject:  product.LeafSubject(domain),
 		self:     identity{ID: n.srv.ID(), Started: time.Now().UTC()},
 		conflict: make(chan error, 1),
 	}

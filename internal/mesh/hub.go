@@ -11,11 +11,14 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/meshctl/meshctl/internal/product"
+	"github.com/meshctl/meshctl/internal/trust"
 )
 
 // HubOptions says where a hub keeps its data and listens.
 type HubOptions struct {
-	Dir         string   // JetStream's folder
+	Dir         string // JetStream's folder
+	TrustDir    string // keeps the accounts, with what was revoked
+	Keys        *trust.Keys
 	Host        string   // 127.0.0.1 when empty
 	ClientPort  int      // -1 is any free port
 	LeafPort    int      // -1 is any free port
@@ -28,6 +31,7 @@ type HubOptions struct {
 type Hub struct {
 	*node
 	opts HubOptions
+	sys  *Conn // in the account SYS
 }
 
 // StartHub starts a hub and returns when clients and leaves can join; a node of a
@@ -42,19 +46,28 @@ func StartHub(ctx context.Context, o HubOptions) (*Hub, error) {
 	opts.LeafNode = server.LeafNodeOpts{Host: o.Host, Port: o.LeafPort, Compression: linkCompression()}
 	opts.HTTPHost, opts.HTTPPort = o.Host, o.MonitorPort
 	if o.Cluster != nil {
-		if err := o.Cluster.join(opts); err != nil {
+		if err := o.Cluster.join(opts, o.Keys); err != nil {
 			return nil, err
 		}
 	}
-	n, err := startNode(ctx, opts, newServerLog(o.Logger))
+	if err := trustKeys(opts, o); err != nil {
+		return nil, fmt.Errorf("start hub: %w", err)
+	}
+	own, err := o.Keys.Own()
+	if err != nil {
+		return nil, fmt.Errorf("start hub: %w", err)
+	}
+	n, err := startNode(ctx, opts, newServerLog(o.Logger), own)
 	if err != nil {
 		return nil, err
 	}
 	h := &Hub{node: n, opts: o}
-	if o.Cluster != nil {
-		err = o.Cluster.awaitCatalog(ctx, n.nc, orDiscard(o.Logger))
-	} else {
-		_, err = Catalog(ctx, n.nc, "")
+	if err = h.dialSystem(); err == nil {
+		if o.Cluster != nil {
+			err = o.Cluster.awaitCatalog(ctx, n.nc, orDiscard(o.Logger))
+		} else {
+			err = makeBuckets(ctx, n.nc, 1)
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("start hub: %w", joinClose(ctx, err, n))
@@ -93,4 +106,7 @@ func (h *Hub) MonitorURL() string {
 func (h *Hub) Leaves() int { return h.srv.NumLeafNodes() }
 
 // Close stops the hub; leaves keep serving and rejoin when it is back.
-func (h *Hub) Close(ctx context.Context) error { return h.close(ctx) }
+func (h *Hub) Close(ctx context.Context) error {
+	h.sys.Close()
+	return h.close(ctx)
+}

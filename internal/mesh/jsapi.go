@@ -14,7 +14,7 @@ import (
 
 // ask asks what of the JetStream API of a domain and reads the answer. subject
 // is one of package api's templates, filled in.
-func ask[T any](ctx context.Context, nc *nats.Conn, domain, subject string, what any) (T, error) {
+func ask[T any](ctx context.Context, nc *Conn, domain, subject string, what any) (T, error) {
 	var answer T
 	var body []byte
 	if what != nil {
@@ -40,7 +40,7 @@ func ask[T any](ctx context.Context, nc *nats.Conn, domain, subject string, what
 	return answer, nil
 }
 
-func streamInfo(ctx context.Context, nc *nats.Conn, domain, stream string) (*api.StreamInfo, error) {
+func streamInfo(ctx context.Context, nc *Conn, domain, stream string) (*api.StreamInfo, error) {
 	answer, err := ask[api.JSApiStreamInfoResponse](ctx, nc, domain, fmt.Sprintf(api.JSApiStreamInfoT, stream), nil)
 	if err != nil {
 		return nil, fmt.Errorf("stream %s: %w", stream, err)

@@ -27,9 +27,6 @@ import (
 // message that one takes never reaches the other.
 const maxPayload = 8 << 20
 
-// Conn is a connection to a hub or a leaf, so that callers need not import nats.go.
-type Conn = nats.Conn
-
 // Header is the headers of a message.
 type Header = nats.Header
 

@@ -29,7 +29,7 @@ func (m *Message) size() int { return len(m.Subject) + len(m.Data) + 64 }
 
 // LastMessage is the newest message of a stream whose subject matches filter
 // (wildcards allowed, "" any); false when there is none.
-func LastMessage(ctx context.Context, nc *nats.Conn, domain, stream, filter string) (Message, bool, error) {
+func LastMessage(ctx context.Context, nc *Conn, domain, stream, filter string) (Message, bool, error) {
 	if filter == "" {
 		filter = ">"
 	}
@@ -37,14 +37,14 @@ func LastMessage(ctx context.Context, nc *nats.Conn, domain, stream, filter stri
 }
 
 // GetMessage is the message of that sequence; false when it is not there, or no longer.
-func GetMessage(ctx context.Context, nc *nats.Conn, domain, stream string, seq record.Seq) (Message, bool, error) {
+func GetMessage(ctx context.Context, nc *Conn, domain, stream string, seq record.Seq) (Message, bool, error) {
 	if seq == 0 {
 		return Message{}, false, nil
 	}
 	return directGet(ctx, nc, domain, stream, api.JSApiMsgGetRequest{Seq: uint64(seq)})
 }
 
-func directGet(ctx context.Context, nc *nats.Conn, domain, stream string, req api.JSApiMsgGetRequest) (Message, bool, error) {
+func directGet(ctx context.Context, nc *Conn, domain, stream string, req api.JSApiMsgGetRequest) (Message, bool, error) {
 	body, err := json.Marshal(req)
 	if err != nil {
 		return Message{}, false, err
@@ -70,7 +70,7 @@ func directGet(ctx context.Context, nc *nats.Conn, domain, stream string, req ap
 
 // directFault tells a stream that does not exist from a domain that does not answer:
 // to a direct get both are silence.
-func directFault(ctx context.Context, nc *nats.Conn, domain, stream string, err error) error {
+func directFault(ctx context.Context, nc *Conn, domain, stream string, err error) error {
 	if fault.KindOf(err) == fault.Unavailable {
 		if _, err := streamInfo(ctx, nc, domain, stream); err != nil {
 			return err
@@ -140,7 +140,7 @@ func parseDelivery(reply string) (delivery, bool) {
 
 // MessageBefore is the newest message of a local stream before seq; false when there is
 // none. It looks at one sequence after the other, so it is for short gaps.
-func MessageBefore(ctx context.Context, nc *nats.Conn, stream string, seq record.Seq) (Message, bool, error) {
+func MessageBefore(ctx context.Context, nc *Conn, stream string, seq record.Seq) (Message, bool, error) {
 	for seq--; seq > 0; seq-- {
 		if m, ok, err := GetMessage(ctx, nc, "", stream, seq); err != nil || ok {
 			return m, ok, err

@@ -50,16 +50,16 @@ func BenchmarkMirrorCatchUp(b *testing.B) {
 // load, after outages of up to ten seconds.
 func BenchmarkMirrorLink(b *testing.B) {
 	const outages = 20
-	hub, err := StartHub(b.Context(), HubOptions{Dir: b.TempDir(), ClientPort: -1, LeafPort: -1})
+	hub, err := StartHub(b.Context(), hubOptions(b))
 	must(b, err)
 	b.Cleanup(func() { closed(b, hub) })
-	origin := startLeaf(b, "flights", hub.LeafURL())
+	origin := startProductLeaf(b, hub.LeafURL(), "flights")
 	must(b, EnsureStream(b.Context(), origin.Conn(), flightsSpec))
 	deliverFrom(b, origin, func() error { return nil })
 	var load cutLoad
 	defer load.start(b, origin)()
 	r := &cutReader{link: linktest.New(b, hub.LeafURL()), rng: rand.New(rand.NewPCG(1, 1))}
-	r.leaf = startLeaf(b, "delays", r.link.URL())
+	r.leaf = startProductLeaf(b, r.link.URL(), "delays", flightsPort)
 	keepMirror(b, r.leaf, func(MirrorState) {})
 	r.reaches(1)
 	for b.Loop() {

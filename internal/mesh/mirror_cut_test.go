@@ -22,10 +22,10 @@ const hardLimit = 15 * time.Second
 func TestMirrorsCatchUpSoonAfterCuts(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	hub, err := StartHub(t.Context(), HubOptions{Dir: t.TempDir(), ClientPort: -1, LeafPort: -1})
+	hub, err := StartHub(t.Context(), hubOptions(t))
 	must(t, err)
 	t.Cleanup(func() { closed(t, hub) })
-	origin := startLeaf(t, "flights", hub.LeafURL())
+	origin := startProductLeaf(t, hub.LeafURL(), "flights")
 	must(t, EnsureStream(t.Context(), origin.Conn(), flightsSpec))
 	deliverFrom(t, origin, func() error { return nil })
 	var load cutLoad
@@ -35,7 +35,7 @@ func TestMirrorsCatchUpSoonAfterCuts(t *testing.T) {
 	var cutting sync.WaitGroup
 	for i := range 4 {
 		r := &cutReader{link: linktest.New(t, hub.LeafURL()), rng: rand.New(rand.NewPCG(seed, uint64(i)))}
-		r.leaf = startLeaf(t, fmt.Sprintf("reader-%d", i), r.link.URL())
+		r.leaf = startProductLeaf(t, r.link.URL(), fmt.Sprintf("reader-%d", i), flightsPort)
 		keepMirror(t, r.leaf, func(s MirrorState) { r.state.Store(&s) })
 		readers = append(readers, r)
 	}

@@ -23,22 +23,19 @@ func mirrorOf(reader string) StreamSpec {
 var mirrorOfFlights = mirrorOf("delays")
 
 // subscription is what a reader asks an origin for in these tests.
-type subscription struct {
-	Reader string
-	After  record.Seq
-}
+type subscription struct{ After record.Seq }
 
 // deliverFrom makes a leaf answer what readers ask, unless deny returns an error.
 func deliverFrom(t testing.TB, l *Leaf, deny func() error) {
 	t.Helper()
-	s, err := Serve(l.Conn(), ServiceSpec{Name: "flights", Version: "1.0.0", Endpoints: map[string]Handler{
-		"subscribe": func(ctx context.Context, req []byte, _ func([]byte) error) ([]byte, error) {
+	s, err := Serve(l.Conn(), ServiceSpec{Name: "flights", Version: "1.0.0", ByReader: func(reader string) Handler {
+		return func(ctx context.Context, req []byte, _ func([]byte) error) ([]byte, error) {
 			var q subscription
 			if err := errors.Join(deny(), json.Unmarshal(req, &q)); err != nil {
 				return nil, err
 			}
-			return Deliver(ctx, l.Conn(), flightsPort, q.Reader, q.After)
-		},
+			return Deliver(ctx, l.Conn(), flightsPort, reader, q.After)
+		}
 	}})
 	must(t, err)
 	t.Cleanup(func() { must(t, s.Close(context.Background())) })
@@ -53,11 +50,11 @@ func keepMirror(t testing.TB, l *Leaf, report func(MirrorState)) {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- l.KeepMirror(ctx, spec, func(ctx context.Context, after record.Seq) ([]byte, error) {
-			req, err := json.Marshal(subscription{Reader: l.Domain(), After: after})
+			req, err := json.Marshal(subscription{after})
 			if err != nil {
 				return nil, err
 			}
-			return Call(ctx, l.Conn(), product.ServiceSubject("flights", "subscribe"), req)
+			return CallOrigin(ctx, l.Conn(), "flights", l.Domain(), req)
 		}, report)
 	}()
 	t.Cleanup(func() {
@@ -110,7 +107,7 @@ func (r *mirrored) trouble() error {
 }
 
 func TestMirrorAcrossLeaves(t *testing.T) {
-	m := startMesh(t)
+	m := startProducts(t)
 	must(t, EnsureStream(t.Context(), m.a.Conn(), flightsSpec))
 	appendAll(t, m.a.Conn(), "flights-v1", numbered(1, 1000))
 	r := startMirror(t, m, nil)
@@ -129,7 +126,7 @@ func TestMirrorAcrossLeaves(t *testing.T) {
 
 // A mirror that somebody deletes is made again, whole; so is the consumer that sends to it.
 func TestMirrorIsMadeAgain(t *testing.T) {
-	m := startMesh(t)
+	m := startProducts(t)
 	ctx := t.Context()
 	must(t, EnsureStream(ctx, m.a.Conn(), flightsSpec))
 	appendAll(t, m.a.Conn(), "flights-v1", numbered(1, 500))
@@ -147,7 +144,7 @@ func TestMirrorIsMadeAgain(t *testing.T) {
 
 // A mirror goes on from what it holds itself, even if its origin believes that it has more.
 func TestMirrorGoesOnFromWhatItHolds(t *testing.T) {
-	m := startMesh(t)
+	m := startProducts(t)
 	ctx := t.Context()
 	must(t, EnsureStream(ctx, m.a.Conn(), flightsSpec))
 	appendAll(t, m.a.Conn(), "flights-v1", numbered(1, 300))
@@ -168,7 +165,7 @@ func TestDeliverRefusesAReaderThatIsAhead(t *testing.T) {
 
 // A refused mirror says why, and moves as soon as it is not refused any more.
 func TestRefusedMirrorSaysWhyAndGoesOn(t *testing.T) {
-	m := startMesh(t)
+	m := startProducts(t)
 	must(t, EnsureStream(t.Context(), m.a.Conn(), flightsSpec))
 	appendAll(t, m.a.Conn(), "flights-v1", numbered(1, 10))
 	r := startMirror(t, m, fault.New(fault.Denied, "", "not granted"))

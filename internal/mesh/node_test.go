@@ -7,9 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
-
 	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/trust"
 )
 
 func TestHubNamesATakenPort(t *testing.T) {
@@ -17,11 +16,13 @@ func TestHubNamesATakenPort(t *testing.T) {
 	must(t, err)
 	defer func() { must(t, l.Close()) }()
 	taken := l.Addr().(*net.TCPAddr).Port
-	for name, o := range map[string]HubOptions{
-		"client": {Dir: t.TempDir(), ClientPort: taken, LeafPort: -1},
-		"leaf":   {Dir: t.TempDir(), ClientPort: -1, LeafPort: taken},
+	for name, take := range map[string]func(*HubOptions){
+		"client": func(o *HubOptions) { o.ClientPort = taken },
+		"leaf":   func(o *HubOptions) { o.LeafPort = taken },
 	} {
 		t.Run(name, func(t *testing.T) {
+			o := hubOptions(t)
+			take(&o)
 			h, err := StartHub(t.Context(), o)
 			if err == nil {
 				closed(t, h)
@@ -53,7 +54,7 @@ func TestLeafStandsAlone(t *testing.T) {
 }
 
 func TestLeafRefusesBadHubAddress(t *testing.T) {
-	_, err := StartLeaf(t.Context(), LeafOptions{Dir: t.TempDir(), Domain: "x", HubLeafURL: "nowhere"})
+	_, err := StartLeaf(t.Context(), LeafOptions{Dir: t.TempDir(), Domain: "x", HubLeafURL: "nowhere", Creds: always(nil)})
 	wantKind(t, err, fault.Invalid)
 }
 
@@ -90,12 +91,13 @@ func TestSecondLeafOfOneDomainIsAConflict(t *testing.T) {
 }
 
 func TestConnect(t *testing.T) {
-	h, err := StartHub(t.Context(), HubOptions{Dir: t.TempDir(), ClientPort: -1, LeafPort: -1})
+	h, err := StartHub(t.Context(), hubOptions(t))
 	must(t, err)
 	url := h.ClientURL()
-	nc, err := Connect(t.Context(), ConnectOptions{URL: url, Name: "test"})
+	file := credsFile(t, "ann", trust.ReadOnly)
+	nc, err := Connect(t.Context(), ConnectOptions{URL: url, Name: "test", Creds: file})
 	must(t, err)
-	_, err = Catalog(t.Context(), nc, "")
+	_, err = Catalog(nc).List(t.Context())
 	must(t, err)
 	nc.Close()
 	closed(t, h)
@@ -106,16 +108,14 @@ func TestConnect(t *testing.T) {
 	wantKind(t, err, fault.Invalid)
 	_, err = Connect(t.Context(), ConnectOptions{URL: url, Creds: "no-such-file"})
 	wantKind(t, err, fault.Invalid)
+	_, err = Connect(t.Context(), ConnectOptions{URL: url, Creds: "node_test.go"})
+	wantKind(t, err, fault.Invalid)
 }
 
 func TestConnectDenied(t *testing.T) {
-	guarded, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, Username: "u", Password: "p", NoLog: true, NoSigs: true})
+	h, err := StartHub(t.Context(), hubOptions(t))
 	must(t, err)
-	guarded.Start()
-	defer func() { guarded.Shutdown(); guarded.WaitForShutdown() }()
-	if !guarded.ReadyForConnections(20 * time.Second) {
-		t.Fatal("the server is not ready")
-	}
-	_, err = Connect(t.Context(), ConnectOptions{URL: guarded.ClientURL()})
+	defer closed(t, h)
+	_, err = Connect(t.Context(), ConnectOptions{URL: h.ClientURL()})
 	wantKind(t, err, fault.Denied)
 }

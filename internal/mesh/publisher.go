@@ -20,7 +20,7 @@ type Outgoing struct {
 // Publisher appends to one stream by fast batches (ADR-50). It may be used by several
 // goroutines; their batches do not interleave.
 type Publisher struct {
-	nc     *nats.Conn
+	nc     *Conn
 	stream string
 
 	mu    sync.Mutex
@@ -30,7 +30,7 @@ type Publisher struct {
 }
 
 // NewPublisher makes a publisher for a stream that EnsureStream made.
-func NewPublisher(nc *nats.Conn, stream string) *Publisher {
+func NewPublisher(nc *Conn, stream string) *Publisher {
 	return &Publisher{nc: nc, stream: stream}
 }
 

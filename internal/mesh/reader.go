@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/record"
 )
@@ -26,7 +24,7 @@ const (
 // the first one there is. It reads ahead, but only so far. One goroutine may use it
 // at a time.
 type Reader struct {
-	nc             *nats.Conn
+	nc             *Conn
 	domain, stream string
 	filter         string
 
@@ -47,7 +45,7 @@ type demand struct{ count, bytes int }
 // NewReader starts to read the messages after sequence after whose subject matches
 // filter (wildcards allowed, "" any). A stream that does not exist is NotFound, a
 // domain that does not answer Unavailable.
-func NewReader(ctx context.Context, nc *nats.Conn, domain, stream string, after record.Seq, filter string) (*Reader, error) {
+func NewReader(ctx context.Context, nc *Conn, domain, stream string, after record.Seq, filter string) (*Reader, error) {
 	r := &Reader{
 		nc: nc, domain: domain, stream: stream, filter: filter,
 		last: after, wake: make(chan struct{}, 1),

@@ -182,7 +182,7 @@ func TestReaderExactAcrossHubRestarts(t *testing.T) {
 	m := startMesh(t)
 	const n = 20_000
 	must(t, EnsureStream(t.Context(), m.a.Conn(), flightsSpec))
-	client, err := Connect(t.Context(), ConnectOptions{URL: m.hub.ClientURL()})
+	client, err := connect(m.hub.ClientURL(), allMay(t), clientOptions("client")...)
 	must(t, err)
 	defer client.Close()
 	readers := []*Reader{

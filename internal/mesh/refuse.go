@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/nats-io/jsm.go/api"
-	"github.com/nats-io/nats.go"
 
 	"github.com/meshctl/meshctl/internal/fault"
 )
@@ -17,7 +16,7 @@ import (
 const keepHint = "keep the old limit, or purge what is beyond the new one first"
 
 // refusals joins every reason not to change a stream to want.
-func refusals(ctx context.Context, nc *nats.Conn, have *api.StreamInfo, want api.StreamConfig, lose bool) error {
+func refusals(ctx context.Context, nc *Conn, have *api.StreamInfo, want api.StreamConfig, lose bool) error {
 	now := have.Config
 	var all []error
 	if !reflect.DeepEqual(now.Mirror, want.Mirror) {
@@ -47,7 +46,7 @@ func refusals(ctx context.Context, nc *nats.Conn, have *api.StreamInfo, want api
 	return errors.Join(all...)
 }
 
-func perSubjectRefusal(ctx context.Context, nc *nats.Conn, want api.StreamConfig) error {
+func perSubjectRefusal(ctx context.Context, nc *Conn, want api.StreamConfig) error {
 	counts, err := SubjectCounts(ctx, nc, "", want.Name, ">")
 	if err != nil {
 		return err

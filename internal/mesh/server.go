@@ -12,6 +12,8 @@ import (
 	"github.com/nats-io/nuid"
 
 	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/product"
+	"github.com/meshctl/meshctl/internal/trust"
 )
 
 // startTimeout bounds a server's start; recovering a large stream takes a while.
@@ -20,8 +22,10 @@ const startTimeout = 2 * time.Minute
 // node is what a hub and a leaf have in common: an embedded server and a client
 // inside its process.
 type node struct {
-	srv *server.Server
-	nc  *nats.Conn
+	srv   *server.Server
+	nc    *Conn
+	creds *trust.Creds // of clients inside the process; nil where the server asks for none
+	inbox string       // of those without creds
 }
 
 // maxMemory is for streams in memory, which there are none of: without a limit the server
@@ -54,7 +58,7 @@ func linkCompression() server.CompressionOpts {
 }
 
 // startNode starts a server and returns when it is ready.
-func startNode(ctx context.Context, opts *server.Options, log *serverLog) (*node, error) {
+func startNode(ctx context.Context, opts *server.Options, log *serverLog, creds *trust.Creds) (*node, error) {
 	srv, err := server.NewServer(opts)
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "", "configure server %s: %w", opts.JetStreamDomain, err)
@@ -68,7 +72,7 @@ func startNode(ctx context.Context, opts *server.Options, log *serverLog) (*node
 		srv.WaitForShutdown()
 		return nil, fmt.Errorf("start server %s: %w", opts.JetStreamDomain, err)
 	}
-	n := &node{srv: srv}
+	n := &node{srv: srv, creds: creds, inbox: product.ProductInbox(opts.JetStreamDomain)}
 	if n.nc, err = n.Dial("meshctl"); err != nil {
 		srv.Shutdown()
 		srv.WaitForShutdown()
@@ -107,13 +111,13 @@ func startFault(err error) error {
 }
 
 // Conn is the node's own client, inside the process. It lives as long as the node.
-func (n *node) Conn() *nats.Conn { return n.nc }
+func (n *node) Conn() *Conn { return n.nc }
 
 // Dial is a further client inside the process, for traffic that must not wait behind
 // the node's own; the caller closes it.
-func (n *node) Dial(name string) (*nats.Conn, error) {
-	opts := append(clientOptions(name), nats.InProcessServer(n.srv))
-	nc, err := nats.Connect("", opts...)
+func (n *node) Dial(name string) (*Conn, error) {
+	opts := append(clientOptions(name), nats.InProcessServer(n.srv), nats.CustomInboxPrefix(n.inbox))
+	nc, err := connect("", n.creds, opts...)
 	if err != nil {
 		return nil, fmt.Errorf("connect in process: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/nats-io/nats.go"
@@ -27,13 +28,18 @@ type ServiceSpec struct {
 	Description string
 	Metadata    map[string]string
 	Endpoints   map[string]Handler // by name; the subject is product.ServiceSubject
-	MaxCalls    int                // most at one time, further ones are refused; 256 when 0
+	// Queue is shared by several that answer alike. A leaf must not be able to join it: it
+	// would get a share of the calls.
+	Queue string
+	// ByReader answers at product.SubscribeSubject, which none but the reader can ask at.
+	ByReader func(reader string) Handler
+	MaxCalls int // most at one time, further ones are refused; 256 when 0
 }
 
 // Service answers calls until it is closed. It is a NATS micro service, so `nats
 // micro` and $SRV.PING, INFO and STATS know it.
 type Service struct {
-	nc    *nats.Conn
+	nc    *Conn
 	spec  ServiceSpec
 	micro micro.Service
 	ctrl  *nats.Subscription
@@ -51,7 +57,7 @@ type Service struct {
 }
 
 // Serve starts to answer.
-func Serve(nc *nats.Conn, spec ServiceSpec) (*Service, error) {
+func Serve(nc *Conn, spec ServiceSpec) (*Service, error) {
 	if spec.MaxCalls <= 0 {
 		spec.MaxCalls = 256
 	}
@@ -66,14 +72,14 @@ func Serve(nc *nats.Conn, spec ServiceSpec) (*Service, error) {
 
 func (s *Service) listen() error {
 	var err error
-	s.ctrl, err = s.nc.Subscribe(product.ServiceSubject(s.spec.Name, endpointCtrl), s.steer)
+	s.ctrl, err = s.nc.Subscribe(product.ServiceSubject(s.spec.Name, product.EndpointControl), s.steer)
 	if err != nil {
 		return connFault(err, "the server")
 	}
 	// The default queue group would let any leaf take a share of this product's calls.
-	s.micro, err = micro.AddService(s.nc, micro.Config{
+	s.micro, err = micro.AddService(s.nc.Conn, micro.Config{
 		Name: s.spec.Name, Version: s.spec.Version, Description: s.spec.Description,
-		Metadata: s.spec.Metadata, QueueGroupDisabled: true, StatsHandler: s.stats,
+		Metadata: s.spec.Metadata, QueueGroup: s.spec.Queue, QueueGroupDisabled: s.spec.Queue == "", StatsHandler: s.stats,
 	})
 	if err != nil {
 		_ = s.ctrl.Unsubscribe()
@@ -81,13 +87,22 @@ func (s *Service) listen() error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.spec.Endpoints)) {
 		h := s.spec.Endpoints[name]
-		subject := product.ServiceSubject(s.spec.Name, name)
-		err := s.micro.AddEndpoint(name, micro.HandlerFunc(func(r micro.Request) { s.accept(h, r) }),
-			micro.WithEndpointSubject(subject))
-		if err != nil {
-			_ = s.ctrl.Unsubscribe()
-			return fmt.Errorf("endpoint %s: %w", name, joinStop(err, s.micro))
+		if err := s.endpoint(name, product.ServiceSubject(s.spec.Name, name), func(r micro.Request) { s.accept(h, r) }); err != nil {
+			return err
 		}
+	}
+	if s.spec.ByReader == nil {
+		return nil
+	}
+	return s.endpoint("subscribe", product.SubscribeSubject(s.spec.Name, "*"), func(r micro.Request) {
+		s.accept(s.spec.ByReader(r.Subject()[strings.LastIndexByte(r.Subject(), '.')+1:]), r)
+	})
+}
+
+func (s *Service) endpoint(name, subject string, take micro.HandlerFunc) error {
+	if err := s.micro.AddEndpoint(name, take, micro.WithEndpointSubject(subject)); err != nil {
+		_ = s.ctrl.Unsubscribe()
+		return fmt.Errorf("endpoint %s: %w", name, joinStop(err, s.micro))
 	}
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/nats-io/jsm.go/api"
-	"github.com/nats-io/nats.go"
 
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/record"
@@ -31,7 +30,7 @@ type StreamState struct {
 
 // State is what a stream of a domain holds; domain "" is the local one. A stream that
 // does not exist is NotFound, a domain that does not answer is Unavailable.
-func State(ctx context.Context, nc *nats.Conn, domain, stream string) (StreamState, error) {
+func State(ctx context.Context, nc *Conn, domain, stream string) (StreamState, error) {
 	info, err := streamInfo(ctx, nc, domain, stream)
 	if err != nil {
 		return StreamState{}, err
@@ -54,7 +53,7 @@ func State(ctx context.Context, nc *nats.Conn, domain, stream string) (StreamSta
 }
 
 // SubjectCounts is how many messages each subject that matches filter has.
-func SubjectCounts(ctx context.Context, nc *nats.Conn, domain, stream, filter string) (map[string]uint64, error) {
+func SubjectCounts(ctx context.Context, nc *Conn, domain, stream, filter string) (map[string]uint64, error) {
 	out := map[string]uint64{}
 	for {
 		req := api.JSApiStreamInfoRequest{SubjectsFilter: filter}
@@ -76,7 +75,7 @@ func SubjectCounts(ctx context.Context, nc *nats.Conn, domain, stream, filter st
 
 // Purge removes the messages of subject (wildcards allowed, "" all) with a sequence
 // below upTo, or all of them when upTo is 0, and says how many there were.
-func Purge(ctx context.Context, nc *nats.Conn, domain, stream, subject string, upTo record.Seq) (uint64, error) {
+func Purge(ctx context.Context, nc *Conn, domain, stream, subject string, upTo record.Seq) (uint64, error) {
 	req := api.JSApiStreamPurgeRequest{Subject: subject, Sequence: uint64(upTo)}
 	answer, err := ask[api.JSApiStreamPurgeResponse](ctx, nc, domain, fmt.Sprintf(api.JSApiStreamPurgeT, stream), req)
 	if err != nil {
@@ -89,7 +88,7 @@ func Purge(ctx context.Context, nc *nats.Conn, domain, stream, subject string, u
 }
 
 // DeleteMessage removes one message of a stream of the leaf that nc belongs to.
-func DeleteMessage(ctx context.Context, nc *nats.Conn, stream string, seq record.Seq) error {
+func DeleteMessage(ctx context.Context, nc *Conn, stream string, seq record.Seq) error {
 	req := api.JSApiMsgDeleteRequest{Seq: uint64(seq), NoErase: true}
 	_, err := ask[api.JSApiMsgDeleteResponse](ctx, nc, "", fmt.Sprintf(api.JSApiMsgDeleteT, stream), req)
 	if err != nil {
@@ -100,7 +99,7 @@ func DeleteMessage(ctx context.Context, nc *nats.Conn, stream string, seq record
 
 // SeqAt is the first sequence of a stream whose message was stored at or after t; one
 // behind the last when there is none.
-func SeqAt(ctx context.Context, nc *nats.Conn, domain, stream string, t time.Time) (record.Seq, error) {
+func SeqAt(ctx context.Context, nc *Conn, domain, stream string, t time.Time) (record.Seq, error) {
 	state, err := State(ctx, nc, domain, stream)
 	if err != nil {
 		return 0, err
@@ -126,7 +125,7 @@ func SeqAt(ctx context.Context, nc *nats.Conn, domain, stream string, t time.Tim
 }
 
 // nextMessage is the first message at or after seq; one must be there.
-func nextMessage(ctx context.Context, nc *nats.Conn, domain, stream string, seq record.Seq) (Message, error) {
+func nextMessage(ctx context.Context, nc *Conn, domain, stream string, seq record.Seq) (Message, error) {
 	m, ok, err := directGet(ctx, nc, domain, stream, api.JSApiMsgGetRequest{Seq: uint64(seq), NextFor: ">"})
 	if err == nil && !ok {
 		err = fault.New(fault.NotFound, "", "stream %s has no message from %d on any more", stream, seq)

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/nats-io/jsm.go/api"
-	"github.com/nats-io/nats.go"
 
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/product"
@@ -91,7 +90,7 @@ func mergeMetadata(have, want map[string]string) map[string]string {
 // EnsureStream creates the stream in the local domain, or changes the one there is to
 // the spec. It never deletes a stream. A change that would lose messages, or that the
 // server would refuse, is a Conflict and leaves everything as it was.
-func EnsureStream(ctx context.Context, nc *nats.Conn, spec StreamSpec) error {
+func EnsureStream(ctx context.Context, nc *Conn, spec StreamSpec) error {
 	have, err := streamInfo(ctx, nc, "", spec.Name)
 	if fault.KindOf(err) == fault.NotFound {
 		return createStream(ctx, nc, spec)
@@ -113,7 +112,7 @@ func EnsureStream(ctx context.Context, nc *nats.Conn, spec StreamSpec) error {
 	return nil
 }
 
-func createStream(ctx context.Context, nc *nats.Conn, spec StreamSpec) error {
+func createStream(ctx context.Context, nc *Conn, spec StreamSpec) error {
 	c := spec.config(api.StreamConfig{})
 	_, err := ask[api.JSApiStreamCreateResponse](ctx, nc, "", fmt.Sprintf(api.JSApiStreamCreateT, spec.Name), c)
 	if err != nil {
@@ -145,7 +144,7 @@ func conflictUnlessKnown(err error) error {
 }
 
 // DeleteStream deletes a stream of the local domain and all it holds.
-func DeleteStream(ctx context.Context, nc *nats.Conn, name string) error {
+func DeleteStream(ctx context.Context, nc *Conn, name string) error {
 	_, err := ask[api.JSApiStreamDeleteResponse](ctx, nc, "", fmt.Sprintf(api.JSApiStreamDeleteT, name), nil)
 	if err != nil {
 		return fmt.Errorf("delete stream %s: %w", name, err)

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/product"
 )
 
 // How a service answers.
@@ -24,18 +25,17 @@ import (
 // room, a sign of life when it has nothing to send, and gives the handler up when the
 // caller cancels or falls silent.
 const (
-	headerCall   = "Meshctl-Call"
-	headerDo     = "Meshctl-Do"    // to the control subject: take, or cancel
-	headerPiece  = "Meshctl-Piece" // the piece's number from 1; "alive" for a sign of life
-	headerLast   = "Meshctl-Last"  // "more": of a final answer of several pieces; "end": the last piece of all
-	headerKind   = "Meshctl-Kind"  // of an error
-	headerHint   = "Meshctl-Hint"  // of an error
-	doTake       = "take"          // send on, up to the piece named
-	doCancel     = "cancel"        // give up
-	pieceAlive   = "alive"         //
-	lastMore     = "more"          //
-	lastEnd      = "end"           //
-	endpointCtrl = "control"       // the control subject, beside the endpoints
+	headerCall  = "Meshctl-Call"
+	headerDo    = "Meshctl-Do"    // to the control subject: take, or cancel
+	headerPiece = "Meshctl-Piece" // the piece's number from 1; "alive" for a sign of life
+	headerLast  = "Meshctl-Last"  // "more": of a final answer of several pieces; "end": the last piece of all
+	headerKind  = "Meshctl-Kind"  // of an error
+	headerHint  = "Meshctl-Hint"  // of an error
+	doTake      = "take"          // send on, up to the piece named
+	doCancel    = "cancel"        // give up
+	pieceAlive  = "alive"         //
+	lastMore    = "more"          //
+	lastEnd     = "end"           //
 )
 
 const (
@@ -49,7 +49,7 @@ const (
 
 // controlSubject is where a call of subject is steered.
 func controlSubject(subject string) string {
-	return subject[:strings.LastIndexByte(subject, '.')+1] + endpointCtrl
+	return product.ServiceSubject(productOf(subject), product.EndpointControl)
 }
 
 var statusOf = map[fault.Kind]string{

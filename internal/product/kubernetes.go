@@ -59,6 +59,12 @@ const bucketSuffix = "-bucket"
 // CredsSecret is the Secret with the credentials of a product or of the hub.
 func CredsSecret(name string) string { return name + "-creds" }
 
+// The files of such a Secret.
+const (
+	CredsKey = "leaf.creds" // of a product
+	KeysKey  = "keys.json"  // of the hub: the keys of its mesh
+)
+
 // Pod is the name of a StatefulSet's pod.
 func Pod(name string, ordinal int) string { return fmt.Sprintf("%s-%d", name, ordinal) }
 

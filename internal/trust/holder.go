@@ -61,7 +61,7 @@ func (h Holder) rights() jwt.UserPermissionLimits {
 		may.Pub.Allow, may.Sub.Allow = h.linkSubjects()
 		return may
 	}
-	may.Sub.Allow.Add(h.Inbox() + ".>")
+	may.Sub.Allow.Add(h.Inbox()+".>", product.BucketKey(product.CatalogBucket, ">")) // what is put there, as it is put
 	may.Pub.Allow.Add(product.BucketGet(product.CatalogBucket, ""))
 	may.Pub.Allow.Add(product.DiscoverySubjects("*")...)
 	endpoints := readEndpoints
