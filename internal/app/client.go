@@ -25,6 +25,8 @@ type ClientOptions struct {
 	Context  string       // a context of the nats command line
 	Creds    string       // a credentials file; for a mesh of this machine its user's own when empty
 	Held     *trust.Creds // or the credential itself
+	CA       string       // file of the authorities that vouch for the hub; the system\'s when empty
+	Host     string       // that the hub\'s certificate is for, where it is not the URL\'s
 	StateDir string       // where this user's meshes are announced
 }
 
@@ -40,7 +42,7 @@ func Dial(ctx context.Context, o ClientOptions) (*Client, error) {
 			return nil, err
 		}
 	}
-	nc, err := mesh.Connect(ctx, mesh.ConnectOptions{URL: o.Server, Context: o.Context, Creds: o.Creds, Held: o.Held, Name: "meshctl"})
+	nc, err := mesh.Connect(ctx, mesh.ConnectOptions{URL: o.Server, Context: o.Context, Creds: o.Creds, Held: o.Held, CA: o.CA, Host: o.Host, Name: "meshctl"})
 	if err != nil {
 		return nil, err
 	}

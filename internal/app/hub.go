@@ -24,8 +24,9 @@ type HubOptions struct {
 	Name        string
 	ClusterPort int
 	Routes      []string
-	KeysFile    string // has the mesh's keys, or will; below Data when empty
-	StateDir    string // where this user's meshes are announced
+	Certificate *mesh.Certificate // nil: links and clients are not encrypted
+	KeysFile    string            // has the mesh's keys, or will; below Data when empty
+	StateDir    string            // where this user's meshes are announced
 	Logger      *slog.Logger
 }
 
@@ -64,7 +65,7 @@ func startHub(ctx context.Context, o HubOptions, kind string) (_ *Hub, err error
 	h.Hub, err = mesh.StartHub(ctx, mesh.HubOptions{
 		Dir: data.sub("hub"), TrustDir: data.sub(trustFolder, "accounts"), Keys: h.keys,
 		Host: o.Host, ClientPort: o.ClientPort, LeafPort: o.LeafPort,
-		MonitorPort: o.MonitorPort, Cluster: cluster, Logger: o.Logger,
+		MonitorPort: o.MonitorPort, Cluster: cluster, Certificate: o.Certificate, Logger: o.Logger,
 	})
 	if err != nil {
 		return nil, err

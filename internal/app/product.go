@@ -27,6 +27,7 @@ type ProductOptions struct {
 	Data    string // its data folder
 	HubLeaf string // URL that leaves join the hub at
 	Creds   CredsSource
+	CA      string // file of the authorities that vouch for the hub; the system's when empty
 	HTTP    string // address to listen on, such as "127.0.0.1:0"; "" for no HTTP
 	HTTPURL string // base URL that others reach that at; empty: the address itself
 	Version string // of this meshctl, for the catalog
@@ -133,7 +134,7 @@ func (p *Product) openStores(ctx context.Context, desc *product.Product) (err er
 	}
 	p.leaf, err = mesh.StartLeaf(ctx, mesh.LeafOptions{
 		Dir: p.data.sub("jetstream"), Domain: desc.Metadata.Name, HubLeafURL: p.o.HubLeaf, Logger: p.log,
-		Creds: p.joinWith,
+		Creds: p.joinWith, CA: p.o.CA,
 	})
 	if err != nil {
 		return err

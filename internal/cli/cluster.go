@@ -47,6 +47,7 @@ type imageFlags struct {
 	CreateNamespace bool
 	PullPolicy      string
 	PullSecrets     []string
+	TLSSecret       string
 }
 
 func (i *imageFlags) bind(cmd *cobra.Command, image string) {
@@ -55,7 +56,13 @@ func (i *imageFlags) bind(cmd *cobra.Command, image string) {
 	f.BoolVar(&i.CreateNamespace, "create-namespace", false, "make the namespace too, with restricted Pod Security")
 	f.StringVar(&i.PullPolicy, "image-pull-policy", "IfNotPresent", "Always, IfNotPresent or Never")
 	f.StringSliceVar(&i.PullSecrets, "image-pull-secret", nil, "pull images with these `secrets`")
+	bindTLSSecret(cmd, &i.TLSSecret)
 	oneOf(cmd, "image-pull-policy", "Always", "IfNotPresent", "Never")
+}
+
+// bindTLSSecret binds the flag that encrypts what passes between hub and products.
+func bindTLSSecret(cmd *cobra.Command, name *string) {
+	cmd.Flags().StringVar(name, "tls-secret", "", "encrypt links with this `secret`: the hub needs its tls.crt and tls.key, products its ca.crt")
 }
 
 // wantFlags are what diff and deploy have in common: what there should be, and where.
@@ -89,7 +96,7 @@ func (w *wantFlags) units(g *globals, namespace string) ([]deploy.Unit, error) {
 	}
 	return deploy.Products(loaded, manifest.Options{
 		Namespace: namespace, Image: w.Image, CreateNamespace: w.CreateNamespace,
-		Hub: w.Hub, PullPolicy: w.PullPolicy, PullSecrets: w.PullSecrets,
+		Hub: w.Hub, PullPolicy: w.PullPolicy, PullSecrets: w.PullSecrets, TLSSecret: w.TLSSecret,
 	})
 }
 

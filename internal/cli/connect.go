@@ -26,6 +26,7 @@ func (g *globals) dial(ctx context.Context) (*app.Client, error) {
 func (g *globals) mesh() app.ClientOptions {
 	o := app.ClientOptions{
 		Server: g.Server, Context: g.Context, Creds: g.absUnlessEmpty(cmp.Or(g.Creds, g.Env("NATS_CREDS"))), StateDir: g.StateDir(),
+		CA: g.absUnlessEmpty(g.TLSCA),
 	}
 	if o.Server == "" && o.Context == "" {
 		o.Server, o.Context = g.Env("NATS_URL"), g.Env("NATS_CONTEXT")
@@ -72,6 +73,9 @@ func (g *globals) forwardHub(ctx context.Context, c *kube.Cluster, role trust.Ro
 		return nil, err
 	}
 	o.Server = "nats://" + address
+	if o.CA != "" {
+		o.Host = product.ServiceHost(product.HubName, c.Namespace)
+	}
 	return end, nil
 }
 

@@ -94,7 +94,7 @@ func newHubDeploy(g *globals) *cobra.Command {
 			load := func(namespace string) ([]deploy.Unit, error) {
 				options := size.options()
 				options.Namespace, options.Image, options.CreateNamespace = namespace, image.Image, image.CreateNamespace
-				options.PullPolicy, options.PullSecrets = image.PullPolicy, image.PullSecrets
+				options.PullPolicy, options.PullSecrets, options.TLSSecret = image.PullPolicy, image.PullSecrets, image.TLSSecret
 				hub, err := deploy.Hub(options)
 				return []deploy.Unit{hub}, err
 			}

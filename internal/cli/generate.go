@@ -18,6 +18,7 @@ type placed struct {
 	CreateNamespace bool
 	PullPolicy      string
 	PullSecrets     []string
+	TLSSecret       string
 	To              string // a folder, or - for stdout
 }
 
@@ -28,6 +29,7 @@ func (p *placed) bind(cmd *cobra.Command, image string) {
 	f.BoolVar(&p.CreateNamespace, "create-namespace", false, "make the namespace too, with restricted Pod Security")
 	f.StringVar(&p.PullPolicy, "image-pull-policy", "IfNotPresent", "Always, IfNotPresent or Never")
 	f.StringSliceVar(&p.PullSecrets, "image-pull-secret", nil, "pull images with these `secrets`")
+	bindTLSSecret(cmd, &p.TLSSecret)
 	f.StringVarP(&p.To, "output", "o", "-", "write a file for each object into this `folder`; - writes all to stdout")
 	oneOf(cmd, "image-pull-policy", "Always", "IfNotPresent", "Never")
 	if err := cmd.MarkFlagDirname("output"); err != nil {
@@ -78,7 +80,7 @@ func runGenerate(g *globals, o generateOpts) error {
 	}
 	options := manifest.Options{
 		Namespace: o.Namespace, Image: o.Image, CreateNamespace: o.CreateNamespace,
-		Hub: o.Hub, PullPolicy: o.PullPolicy, PullSecrets: o.PullSecrets,
+		Hub: o.Hub, PullPolicy: o.PullPolicy, PullSecrets: o.PullSecrets, TLSSecret: o.TLSSecret,
 	}
 	var all []manifest.Object
 	var errs []error
@@ -180,7 +182,7 @@ func newHubGenerate(g *globals) *cobra.Command {
 func runHubGenerate(g *globals, o hubGenerateOpts) error {
 	options := o.options()
 	options.Namespace, options.Image, options.CreateNamespace = o.Namespace, o.Image, o.CreateNamespace
-	options.PullPolicy, options.PullSecrets = o.PullPolicy, o.PullSecrets
+	options.PullPolicy, options.PullSecrets, options.TLSSecret = o.PullPolicy, o.PullSecrets, o.TLSSecret
 	objects, err := manifest.Hub(options)
 	if err != nil {
 		return err

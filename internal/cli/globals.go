@@ -17,6 +17,7 @@ type globals struct {
 	Context string        // a context of the nats command line; empty for its selected one
 	Server  string        // NATS URL of a hub or leaf; empty to find it
 	Creds   string        // a credentials file; empty for those of the context, or of this machine's mesh
+	TLSCA   string        // file of the authorities that vouch for the hub; empty for the system's
 	Timeout time.Duration // 0 for the command's own
 	NoColor bool
 	Quiet   bool
@@ -28,6 +29,7 @@ func (g *globals) bind(root *cobra.Command) {
 	f.StringVar(&g.Context, "context", "", "connect as this `context` of the nats command says")
 	f.StringVar(&g.Server, "server", "", "connect to this NATS `URL`")
 	f.StringVar(&g.Creds, "creds", "", "use the credentials in this `file`")
+	f.StringVar(&g.TLSCA, "tls-ca", "", "trust the hub's certificate if an authority in this `file` signed it")
 	f.DurationVar(&g.Timeout, "timeout", 0, "give up after this long, such as 30s")
 	f.BoolVar(&g.NoColor, "no-color", false, "write no colour, as the variable NO_COLOR does")
 	f.BoolVarP(&g.Quiet, "quiet", "q", false, "write errors only to stderr")

@@ -15,6 +15,7 @@ import (
 	"github.com/meshctl/meshctl/internal/app"
 	"github.com/meshctl/meshctl/internal/binary"
 	"github.com/meshctl/meshctl/internal/manifest"
+	"github.com/meshctl/meshctl/internal/mesh"
 	"github.com/meshctl/meshctl/internal/product"
 )
 
@@ -131,6 +132,7 @@ type hubOpts struct {
 	ClusterPort    int
 	Routes         []string
 	Keys           string
+	TLS            mesh.Certificate
 }
 
 const hubLong = `Run the hub alone: the server that products join as leaves and that holds the catalog.
@@ -160,9 +162,20 @@ func newHub(g *globals) *cobra.Command {
 	cmd.Flags().IntVar(&o.ClusterPort, "cluster-port", 0, "port for the other nodes of a cluster")
 	cmd.Flags().StringSliceVar(&o.Routes, "routes", nil, "`URLs` of all nodes of a cluster, as nats-route://HOST:PORT")
 	cmd.Flags().StringVar(&o.Keys, "keys", "", "the mesh's keys are in this `file`, made at the first start (default in the data folder)")
+	cmd.Flags().StringVar(&o.TLS.Cert, "tls-cert", "", "show clients and leaves the certificate in this `file`")
+	cmd.Flags().StringVar(&o.TLS.Key, "tls-key", "", "the certificate's key is in this `file`")
+	cmd.MarkFlagsRequiredTogether("tls-cert", "tls-key")
 	cmd.MarkFlagsRequiredTogether("name", "cluster-port", "routes")
 	cmd.AddCommand(newHubGenerate(g), newHubDeploy(g), newHubKeys(g))
 	return cmd
+}
+
+// certificate is what the hub shows; nil when none was named.
+func (g *globals) certificate(c mesh.Certificate) *mesh.Certificate {
+	if c.Cert == "" {
+		return nil
+	}
+	return &mesh.Certificate{Cert: g.Abs(c.Cert), Key: g.Abs(c.Key)}
 }
 
 // hubKeys is the file with the mesh's keys; "" for one in the hub's data.
@@ -187,7 +200,7 @@ func runHub(ctx context.Context, g *globals, o hubOpts) error {
 	}
 	h, err := app.StartHub(ctx, app.HubOptions{
 		Data: g.Abs(o.Data), KeysFile: keys, Host: o.Host, ClientPort: o.Port, LeafPort: o.LeafPort,
-		MonitorPort: o.MonitorPort, Name: o.Name, ClusterPort: o.ClusterPort, Routes: o.Routes,
+		Certificate: g.certificate(o.TLS), MonitorPort: o.MonitorPort, Name: o.Name, ClusterPort: o.ClusterPort, Routes: o.Routes,
 		StateDir: g.StateDir(), Logger: g.logger(),
 	})
 	if err != nil {
@@ -257,7 +270,7 @@ func runRun(ctx context.Context, g *globals, o runOpts) error {
 	}
 	o.Data = g.Abs(o.Data)
 	k, err := app.KeepProduct(ctx, app.ProductOptions{
-		Dir: dir, Data: o.Data, HubLeaf: o.Hub, Creds: g.leafCreds(o), HTTP: o.HTTP, HTTPURL: o.HTTPURL,
+		Dir: dir, Data: o.Data, HubLeaf: o.Hub, Creds: g.leafCreds(o), CA: g.absUnlessEmpty(g.TLSCA), HTTP: o.HTTP, HTTPURL: o.HTTPURL,
 		Version: binary.Running().Version, Env: g.Environ(), Logger: g.logger(), LoseExpired: o.LoseExpired,
 		BucketKeys: o.BucketKeys,
 	})

@@ -39,8 +39,12 @@ func hubWorkload(o HubOptions) (*workload, error) {
 		live:    probe("/healthz?js-enabled-only=true", "monitor", 10, 6),
 		ready:   probe("/healthz?js-server-only=true", "monitor", 5, 3),
 		cpu:     o.CPU, memory: o.Memory, storageSize: o.StorageSize, storageClass: o.StorageClass,
-		ingress: list(map[string]any{"ports": tcp(product.ClientPort, product.LeafPort, product.MonitorPort)}),
+		ingress: list(map[string]any{"ports": tcp(product.ClientPort, product.LeafPort)}, fromNamespace(product.MonitorPort)),
 		egress:  list(names()),
+	}
+	if o.TLSSecret != "" {
+		w.tlsSecret, w.tlsFiles = o.TLSSecret, []string{"tls.crt", "tls.key"}
+		w.args = append(w.args, "--tls-cert", tlsPath+"/tls.crt", "--tls-key", tlsPath+"/tls.key")
 	}
 	if o.Replicas > 1 {
 		w.cluster()
@@ -64,7 +68,7 @@ func (o HubOptions) check() error {
 	if n, err := product.Quantity(o.CPU).Milli(); err != nil || n <= 0 {
 		return fault.New(fault.Invalid, "write it as 500m or 2", "cpu %q is not an amount above zero", o.CPU)
 	}
-	for _, err := range []error{checkNamespace(o.Namespace), product.CheckImage(o.Image), checkPullPolicy(o.PullPolicy)} {
+	for _, err := range []error{checkNamespace(o.Namespace), product.CheckImage(o.Image), checkPullPolicy(o.PullPolicy), checkSecret(o.TLSSecret)} {
 		if err != nil {
 			return err
 		}

@@ -44,6 +44,7 @@ type Options struct {
 	Image           string // runs the products whose descriptor names none
 	CreateNamespace bool   // include the Namespace, with the labels of restricted Pod Security
 	Hub             string // URL that leaves join the hub at; empty: the hub in the same namespace
+	TLSSecret       string // a Secret whose ca.crt vouches for the hub; empty: the image's authorities do
 	PullPolicy      string // of images; empty: IfNotPresent
 	PullSecrets     []string
 }
@@ -54,6 +55,7 @@ type HubOptions struct {
 	Image           string // required
 	Replicas        int    // 1, or 3 for a cluster that goes on with one node down; 0 is 1
 	CreateNamespace bool
+	TLSSecret       string // a Secret whose tls.crt and tls.key the hub shows; empty: nothing is encrypted
 	StorageSize     string // of each node's volume; empty: 10Gi
 	StorageClass    string // empty: the cluster's default
 	CPU             string // of each node; empty: 500m
@@ -94,6 +96,16 @@ var namespaceName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 func checkNamespace(name string) error {
 	if !namespaceName.MatchString(name) {
 		return fault.New(fault.Invalid, "use at most 63 lower case letters, digits and dashes", "namespace %q is not a name", name)
+	}
+	return nil
+}
+
+// secretName is the grammar of a Secret's name: a DNS subdomain.
+var secretName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
+
+func checkSecret(name string) error {
+	if name != "" && !secretName.MatchString(name) {
+		return fault.New(fault.Invalid, "use lower case letters, digits, dashes and dots", "secret %q is not a name", name)
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ const CredsPath = "/etc/meshctl/creds"
 const (
 	dataPath   = "/data"
 	bucketPath = "/etc/meshctl/bucket"
+	tlsPath    = "/etc/meshctl/tls"
 	folderPath = "/product"
 )
 
@@ -140,6 +141,15 @@ func (w *workload) volumes() []any {
 			"secretName": w.bucketSecret, "optional": true, "defaultMode": int64(0o440),
 		}})
 	}
+	if w.tlsSecret != "" {
+		var items []any
+		for _, file := range w.tlsFiles {
+			items = append(items, map[string]any{"key": file, "path": file})
+		}
+		all = append(all, map[string]any{"name": "tls", "secret": map[string]any{
+			"secretName": w.tlsSecret, "items": items, "defaultMode": int64(0o440),
+		}})
+	}
 	if w.config != nil {
 		all = append(all, map[string]any{"name": "product", "configMap": map[string]any{
 			"name": w.name, "defaultMode": configMode,
@@ -158,6 +168,9 @@ func (w *workload) mounts() []any {
 	)
 	if w.bucketSecret != "" {
 		all = append(all, map[string]any{"name": "bucket", "mountPath": bucketPath, "readOnly": true})
+	}
+	if w.tlsSecret != "" {
+		all = append(all, map[string]any{"name": "tls", "mountPath": tlsPath, "readOnly": true})
 	}
 	if w.config == nil {
 		return all

@@ -28,6 +28,12 @@ func tcp(ports ...int64) []any {
 	return all
 }
 
+// fromNamespace lets in, from the pods of the namespace alone, where nobody is asked who
+// they are. A further policy lets others in too.
+func fromNamespace(port int64) map[string]any {
+	return map[string]any{"ports": tcp(port), "from": list(map[string]any{"podSelector": map[string]any{}})}
+}
+
 // names lets out questions for names. It does not say whom they go to: that differs
 // from cluster to cluster, and a cache may stand on each node.
 func names() map[string]any {

@@ -15,7 +15,7 @@ func productWorkload(p *product.Product, o Options) (*workload, error) {
 	if image == "" {
 		return nil, fault.New(fault.Invalid, "name one with --image, or as spec.image in the descriptor", "product %s: no image to run it with", m.Name)
 	}
-	for _, err := range []error{checkNamespace(o.Namespace), product.CheckImage(image), checkPullPolicy(o.PullPolicy)} {
+	for _, err := range []error{checkNamespace(o.Namespace), product.CheckImage(image), checkPullPolicy(o.PullPolicy), checkSecret(o.TLSSecret)} {
 		if err != nil {
 			return nil, fmt.Errorf("product %s: %w", m.Name, err)
 		}
@@ -29,6 +29,14 @@ func productWorkload(p *product.Product, o Options) (*workload, error) {
 	if err != nil {
 		return nil, err
 	}
+	args := []string{
+		"run", folderPath, "--data", dataPath + "/product", "--hub", hub,
+		"--http", fmt.Sprintf(":%d", product.HTTPPort),
+		"--http-url", product.HTTPURL(m.Name, o.Namespace),
+	}
+	if o.TLSSecret != "" {
+		args = append(args, "--tls-ca", tlsPath+"/ca.crt")
+	}
 	w := &workload{
 		name: m.Name, namespace: o.Namespace, component: product.ComponentProduct,
 		labels: map[string]string{
@@ -36,12 +44,7 @@ func productWorkload(p *product.Product, o Options) (*workload, error) {
 			product.LabelPartOf:  m.Domain, product.LabelDomain: m.Domain,
 		},
 		replicas: 1, image: image, pullPolicy: pullPolicyOr(o.PullPolicy), pullSecrets: o.PullSecrets,
-		args: []string{
-			"run", folderPath, "--data", dataPath + "/product", "--hub", hub,
-			"--http", fmt.Sprintf(":%d", product.HTTPPort),
-			"--http-url", product.HTTPURL(m.Name, o.Namespace),
-		},
-		env:   env,
+		args: args, env: env, tlsSecret: o.TLSSecret, tlsFiles: []string{"ca.crt"},
 		ports: []port{{name: "http", number: product.HTTPPort, service: 80}},
 		// A log of many gigabytes takes a while to open. Neither probe asks for the hub:
 		// a leaf serves alone.
@@ -50,7 +53,7 @@ func productWorkload(p *product.Product, o Options) (*workload, error) {
 		ready:   probe("/readyz", "http", 5, 3),
 		cpu:     string(s.Resources.CPU), memory: string(s.Resources.Memory),
 		storageSize: string(s.Storage.Size), storageClass: s.Storage.Class,
-		ingress: list(map[string]any{"ports": tcp(product.HTTPPort)}),
+		ingress: list(fromNamespace(product.HTTPPort)),
 		egress:  list(names(), out),
 	}
 	if s.Storage.Bucket == "" {

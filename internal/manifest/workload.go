@@ -23,9 +23,11 @@ type workload struct {
 	startup, live, ready       map[string]any
 	cpu, memory                string
 	storageSize, storageClass  string
-	config                     *config // nil: no ConfigMap
-	bucketSecret               string  // empty: no bucket
-	ingress, egress            []any   // of the NetworkPolicy
+	config                     *config  // nil: no ConfigMap
+	bucketSecret               string   // empty: no bucket
+	ingress, egress            []any    // of the NetworkPolicy
+	tlsSecret                  string   // "": none
+	tlsFiles                   []string // of that Secret
 }
 
 // port is one that the pod listens on.

@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net/url"
 	"time"
@@ -20,6 +21,8 @@ type ConnectOptions struct {
 	Context string
 	Creds   string       // a credentials file
 	Held    *trust.Creds // or the credential itself
+	CA      string       // file of the authorities that vouch for the hub; the system's when empty
+	Host    string       // that the hub's certificate is for, where it is not the URL's
 	Name    string       // who connects, for the server's own list
 }
 
@@ -47,11 +50,18 @@ func Connect(ctx context.Context, o ConnectOptions) (*Conn, error) {
 		}
 	}
 	creds := o.Held
-	if o.Creds != "" {
+	if o.Held == nil && o.Creds != "" {
 		var err error
 		if creds, err = trust.ReadCreds(o.Creds); err != nil {
 			return nil, err
 		}
+	}
+	if o.CA != "" || o.Host != "" {
+		config, err := trusting(o.CA, o.Host)
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, nats.Secure(config))
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		opts = append(opts, nats.Timeout(min(5*time.Second, max(time.Until(deadline), time.Millisecond))))
@@ -65,7 +75,10 @@ func Connect(ctx context.Context, o ConnectOptions) (*Conn, error) {
 
 func connectFault(err error, where string) error {
 	var bad *url.Error
+	var stranger *tls.CertificateVerificationError
 	switch {
+	case errors.As(err, &stranger):
+		return fault.New(fault.Unavailable, "name the authority that signed its certificate with --tls-ca", "connect to %s: %w", where, err)
 	case isDenied(err):
 		return fault.New(fault.Denied, "check the credentials, or ask the mesh's operator for some", "connect to %s: %w", where, err)
 	case errors.As(err, &bad):

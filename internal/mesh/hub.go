@@ -19,11 +19,12 @@ type HubOptions struct {
 	Dir         string // JetStream's folder
 	TrustDir    string // keeps the accounts, with what was revoked
 	Keys        *trust.Keys
-	Host        string   // 127.0.0.1 when empty
-	ClientPort  int      // -1 is any free port
-	LeafPort    int      // -1 is any free port
-	MonitorPort int      // of the server's own HTTP pages, /healthz among them; 0 is none, -1 any free port
-	Cluster     *Cluster // nil: the hub is this one node
+	Host        string       // 127.0.0.1 when empty
+	ClientPort  int          // -1 is any free port
+	LeafPort    int          // -1 is any free port
+	MonitorPort int          // of the server's own HTTP pages, /healthz among them; 0 is none, -1 any free port
+	Certificate *Certificate // nil: links and clients are not encrypted
+	Cluster     *Cluster     // nil: the hub is this one node
 	Logger      *slog.Logger
 }
 
@@ -45,6 +46,14 @@ func StartHub(ctx context.Context, o HubOptions) (*Hub, error) {
 	opts.Host, opts.Port = o.Host, o.ClientPort
 	opts.LeafNode = server.LeafNodeOpts{Host: o.Host, Port: o.LeafPort, Compression: linkCompression()}
 	opts.HTTPHost, opts.HTTPPort = o.Host, o.MonitorPort
+	if o.Certificate != nil {
+		config, err := o.Certificate.config()
+		if err != nil {
+			return nil, err
+		}
+		opts.TLSConfig, opts.LeafNode.TLSConfig = config, config.Clone()
+		opts.TLSTimeout, opts.LeafNode.TLSTimeout = tlsSeconds, tlsSeconds
+	}
 	if o.Cluster != nil {
 		if err := o.Cluster.join(opts, o.Keys); err != nil {
 			return nil, err

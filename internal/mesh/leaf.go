@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -22,6 +23,7 @@ type LeafOptions struct {
 	Dir        string // JetStream's folder
 	Domain     string // the product's name; unique in the mesh
 	HubLeafURL string // empty: it joins nothing
+	CA         string // file of the authorities that vouch for the hub; the system's when empty
 	// Creds is asked for the leaf's credential at each attempt to join.
 	Creds    func() (*trust.Creds, error)
 	MaxStore int64 // most bytes on disk; 0 leaves it to the server
@@ -55,6 +57,12 @@ func StartLeaf(ctx context.Context, o LeafOptions) (*Leaf, error) {
 		if err != nil || u.Host == "" {
 			return nil, fault.New(fault.Invalid, "write it as nats-leaf://host:port", "hub address %q is not a URL", o.HubLeafURL)
 		}
+		var authorities *tls.Config
+		if o.CA != "" { // otherwise it is as the hub asks, and the system's authorities count
+			if authorities, err = trusting(o.CA, u.Hostname()); err != nil {
+				return nil, err
+			}
+		}
 		opts.LeafNode = server.LeafNodeOpts{
 			ReconnectInterval: 200 * time.Millisecond,
 			Remotes: []*server.RemoteLeafOpts{{
@@ -63,6 +71,8 @@ func StartLeaf(ctx context.Context, o LeafOptions) (*Leaf, error) {
 				IgnoreDiscoveredServers: true,
 				Compression:             linkCompression(),
 				DenyImports:             []string{product.MirrorRequests}, DenyExports: []string{product.MirrorRequests},
+				TLSConfig:   authorities,
+				TLSTimeout:  tlsSeconds,
 				SignatureCB: func(nonce []byte) (string, []byte, error) { return l.sign(nonce) },
 			}},
 		}
