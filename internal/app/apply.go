@@ -19,6 +19,14 @@ import (
 // that fails leaves the product running as before.
 // Contracts of earlier majors keep running beside the new ones.
 func (p *Product) Apply(ctx context.Context, desc *product.Product) ([]product.Change, error) {
+	changes, err := p.apply(ctx, desc)
+	if err != nil {
+		return changes, err
+	}
+	return changes, p.withdraw(ctx)
+}
+
+func (p *Product) apply(ctx context.Context, desc *product.Product) ([]product.Change, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	old, err := p.savedDescriptor()

@@ -116,7 +116,7 @@ func (p *Product) findSource(ctx context.Context, spec product.Input) (sourcePor
 	file := p.data.sub("inputs", spec.Name+".json")
 	patience := newPatience()
 	for {
-		src, err := p.askSource(ctx, spec.Port)
+		src, err := p.findPort(ctx, spec.Port)
 		if err == nil {
 			data, err := json.Marshal(src)
 			if err != nil {
@@ -138,11 +138,14 @@ func (p *Product) findSource(ctx context.Context, spec product.Input) (sourcePor
 	}
 }
 
-func (p *Product) askSource(ctx context.Context, address string) (sourcePort, error) {
+func (p *Product) findPort(ctx context.Context, address string) (sourcePort, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	want, err := product.ParsePort(address)
 	if err != nil {
+		return sourcePort{}, err
+	}
+	if err := p.mayAsk(want); err != nil {
 		return sourcePort{}, err
 	}
 	kept, err := mesh.CatalogOfHub(p.leaf).Get(ctx, want.Product)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +26,7 @@ type subscribeRequest struct {
 	Port  string     `json:"port"`
 	Major int        `json:"major"`
 	After record.Seq `json:"after"` // what the mirror has already
+	Only  bool       `json:"only,omitempty"` // say whether it may be asked for; send nothing
 }
 
 // serveSubscribe lets a reader's mirror go on from where it is. That the reader is who it
@@ -39,8 +41,39 @@ func (p *Product) serveSubscribe(reader string) mesh.Handler {
 		if err != nil {
 			return nil, err
 		}
+		if !p.granted(pt, reader) {
+			return nil, fault.New(fault.Denied,
+				fmt.Sprintf("ask %s to run meshctl grant %s.%s --to %s", p.descriptor().Metadata.Owner, p.Name(), pt.id.Port, reader),
+				"product %s does not let %s read it", p.Name(), reader)
+		}
+		if q.Only {
+			return nil, nil
+		}
 		return mesh.Deliver(ctx, p.leaf.Conn(), pt.id, reader, q.After)
 	}
+}
+
+// granted says whether a port may be read by a product. For an earlier major it is what
+// the descriptor says of the port now, as long as it says anything.
+func (p *Product) granted(pt *port, reader string) bool {
+	if now := p.descriptor().Output(pt.id.Port); now != nil {
+		return now.GrantedTo(reader)
+	}
+	return pt.out.GrantedTo(reader)
+}
+
+// withdraw stops sending ports to those whose grant was taken back.
+func (p *Product) withdraw(ctx context.Context) error {
+	for _, pt := range p.sortedPorts() {
+		gone, err := mesh.StopDelivering(ctx, p.leaf.Conn(), pt.id, func(reader string) bool { return p.granted(pt, reader) })
+		for _, reader := range gone {
+			p.log.Info("a grant was taken back", "port", pt.id.String(), "reader", reader)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // mirror is the copy of another product's port in this leaf, kept moving.
@@ -53,6 +86,7 @@ type mirror struct {
 	state mesh.MirrorState
 	since time.Time // when nothing was heard of the source any more; zero while it is heard
 	told  error     // step's own error
+	taken error     // why the source sends nothing any more, asked while it is not heard
 }
 
 // openMirror makes the mirror of a port and keeps it moving until the inputs are closed.
@@ -69,6 +103,7 @@ func (p *Product) openMirror(ctx context.Context, id product.PortID, out *produc
 	m := &mirror{id: id, log: p.log.With("source", id.String()), steps: newGroup(p.steps.ctx)}
 	p.mirrors[spec.Name] = m
 	patience := newPatience()
+	m.steps.run(func(ctx context.Context) { m.askWhy(ctx, p) })
 	m.steps.run(func(ctx context.Context) {
 		pipeline.Supervise(ctx, m.log, "mirror", m.failed, func(ctx context.Context) error {
 			return p.leaf.KeepMirror(ctx, spec, p.askSourceOf(id), func(s mesh.MirrorState) { m.look(s, patience) })
@@ -77,15 +112,61 @@ func (p *Product) openMirror(ctx context.Context, id product.PortID, out *produc
 	return nil
 }
 
+// askWhy asks a source that is not heard of any more whether it has taken its grant back.
+// The mirror itself would wait for a while before it asks again.
+func (m *mirror) askWhy(ctx context.Context, p *Product) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		m.mu.Lock()
+		quiet := !m.since.IsZero() && m.state.Err == nil
+		m.mu.Unlock()
+		var why error
+		if quiet {
+			asked, cancel := context.WithTimeout(ctx, sourceQuiet)
+			_, why = p.askSource(asked, subscribeRequest{Port: m.id.Port, Major: m.id.Major, Only: true}, m.id)
+			cancel()
+		}
+		m.mu.Lock()
+		if m.taken = nil; fault.KindOf(why) == fault.Denied {
+			m.taken = why
+		}
+		m.mu.Unlock()
+	}
+}
+
 // askSourceOf asks the product that has the port for what follows.
 func (p *Product) askSourceOf(id product.PortID) mesh.AskOrigin {
 	return func(ctx context.Context, after record.Seq) ([]byte, error) {
-		req, err := json.Marshal(subscribeRequest{Port: id.Port, Major: id.Major, After: after})
-		if err != nil {
-			return nil, err
-		}
-		return mesh.CallOrigin(ctx, p.leaf.Conn(), id.Product, p.leaf.Domain(), req)
+		return p.askSource(ctx, subscribeRequest{Port: id.Port, Major: id.Major, After: after}, id)
 	}
+}
+
+func (p *Product) askSource(ctx context.Context, q subscribeRequest, id product.PortID) ([]byte, error) {
+	if err := p.mayAsk(id); err != nil {
+		return nil, err
+	}
+	req, err := json.Marshal(q)
+	if err != nil {
+		return nil, err
+	}
+	return mesh.CallOrigin(ctx, p.leaf.Conn(), id.Product, p.leaf.Domain(), req)
+}
+
+// mayAsk says why the leaf cannot even ask for a port: its credential is of another time.
+func (p *Product) mayAsk(id product.PortID) error {
+	c := p.creds.Load()
+	id.Domain, id.Major = "", max(id.Major, 1)
+	if c == nil || c.Role == "" || slices.Contains(c.Reads, id) {
+		return nil
+	}
+	return fault.New(fault.Denied, "issue a new one with meshctl creds issue --product, or meshctl deploy",
+		"the credential of %s is not for reading %s, which was added later", p.leaf.Domain(), id)
 }
 
 func (m *mirror) failed(err error) {
@@ -119,11 +200,15 @@ func (m *mirror) trouble() error {
 	case m.since.IsZero():
 		return nil
 	}
-	switch since := m.since.Format(time.RFC3339); fault.KindOf(m.state.Err) {
+	why := m.state.Err
+	if m.taken != nil {
+		why = m.taken
+	}
+	switch since := m.since.Format(time.RFC3339); fault.KindOf(why) {
 	case fault.Denied:
-		return fault.New(fault.Denied, fault.HintOf(m.state.Err), "%s is not granted: %w", m.id, m.state.Err)
+		return fault.New(fault.Denied, fault.HintOf(why), "%s is not granted: %w; %s", m.id, why, fault.HintOf(why))
 	case fault.Conflict, fault.NotFound, fault.Invalid:
-		return fault.New(fault.KindOf(m.state.Err), fault.HintOf(m.state.Err), "%s: %w", m.id, m.state.Err)
+		return fault.New(fault.KindOf(why), fault.HintOf(why), "%s: %w", m.id, why)
 	default:
 		return fault.New(fault.Unavailable, "see with meshctl catalog ls whether it runs", "%s is not reachable since %s", m.id, since)
 	}
@@ -143,6 +228,11 @@ func (p *Product) inputEntries(desc *product.Product) []catalog.Input {
 			p.mirrors[in.stream].fill(&e)
 		} else {
 			e.Error = spec.Port + " is not in the catalog yet, or cannot be reached"
+			if id, err := product.ParsePort(spec.Port); err == nil {
+				if err := p.mayAsk(id); err != nil {
+					e.Error = err.Error()
+				}
+			}
 		}
 		all = append(all, e)
 	}
@@ -151,7 +241,7 @@ func (p *Product) inputEntries(desc *product.Product) []catalog.Input {
 
 func (m *mirror) fill(e *catalog.Input) {
 	if err := m.trouble(); err != nil {
-		e.Error = err.Error()
+		e.Error, e.Denied = err.Error(), fault.KindOf(err) == fault.Denied
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -37,6 +37,8 @@ type Input struct {
 	Last  record.Seq `json:"last"`            // what has come over from there
 	Lag   uint64     `json:"lag"`             // records behind, as of when the source was last heard of
 	Error string     `json:"error,omitempty"` // why nothing comes over
+	// Denied says that this is because the product that has the port does not grant it.
+	Denied bool `json:"denied,omitempty"`
 }
 
 // Port is one major version of one port and its state at the last heartbeat.

@@ -131,7 +131,11 @@ func showProduct(g *globals, e *catalog.Entry, f render.Format) error {
 		if !p.LastTime.IsZero() {
 			fmt.Fprintf(g.Out, "last %s ago, ", catalog.Ago(g.Now(), p.LastTime))
 		}
-		fmt.Fprintf(g.Out, "lag %d, dead letters %d\n", p.Lag(), p.Dead)
+		fmt.Fprintf(g.Out, "lag %d, dead letters %d", p.Lag(), p.Dead)
+		if !p.Output.Open() {
+			fmt.Fprintf(g.Out, ", granted to %s", p.Output.Readers())
+		}
+		fmt.Fprintln(g.Out)
 		if p.Error != "" {
 			fmt.Fprintf(g.Out, "error: %s\n", p.Error)
 		}

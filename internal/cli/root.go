@@ -45,6 +45,7 @@ func commands() []listed {
 		{groupMake, newHub},
 		{groupMake, newRun},
 		{groupMake, newProduct},
+		{groupMake, newGrant},
 
 		{groupUse, newPublish},
 		{groupUse, newImport},

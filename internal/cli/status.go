@@ -65,6 +65,8 @@ type inMesh struct {
 	Joined bool       `json:"joined"`
 	Seen   time.Time  `json:"seen,omitzero"`
 	Ports  []portFare `json:"ports"`
+	// Inputs are those that read other products.
+	Inputs []catalog.Input `json:"inputs,omitempty"`
 }
 
 type portFare struct {
@@ -107,6 +109,13 @@ func runStatus(ctx context.Context, g *globals, o statusOpts) error {
 			g.note("%s: %s", f.Product, f.Trouble)
 			if f.Trouble.Hint != "" {
 				g.note("  hint: %s", f.Trouble.Hint)
+			}
+		}
+		if f.Mesh != nil {
+			for _, in := range f.Mesh.Inputs {
+				if in.Error != "" {
+					g.note("%s: input %s: %s", f.Product, in.Name, in.Error)
+				}
 			}
 		}
 		well = well && (f.State == deploy.Running || f.State == deploy.Deleted)
@@ -169,6 +178,7 @@ func fareOf(e *catalog.Entry, now time.Time) *inMesh {
 	if e == nil {
 		return m
 	}
+	m.Inputs = e.Inputs
 	m.Joined, m.Seen = !e.Gone(now), e.Seen
 	for _, p := range e.Ports {
 		m.Ports = append(m.Ports, portFare{

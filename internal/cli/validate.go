@@ -114,7 +114,7 @@ func (g *globals) check(dirs []string, open bool) (all []product.Loaded, problem
 	// Of a product of the set only its earlier majors are asked for: see EarlierMajors.
 	known := func(id product.PortID) bool { return open || names[id.Product] }
 	problems = append(problems, product.ValidateSet(all, known)...)
-	warnings = product.EarlierMajors(all)
+	warnings = append(product.EarlierMajors(all), product.Ungranted(all)...)
 	for _, list := range []product.Problems{problems, warnings} {
 		for i := range list {
 			p := &list[i]

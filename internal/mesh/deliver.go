@@ -21,6 +21,9 @@ const (
 	deliverKept = time.Hour
 )
 
+// metaReader names, on a consumer, the product that it is for.
+const metaReader = "meshctl.reader"
+
 // Deliver makes the leaf that nc belongs to send the port's log to the mirror of reader,
 // from the message behind after on. It may be asked for again at any time. The answer is
 // what the mirror wants to hear. A log that ends before after is a Conflict.
@@ -38,7 +41,7 @@ func Deliver(ctx context.Context, nc *Conn, id product.PortID, reader string, af
 		Name: reader, Durable: reader, DeliverSubject: id.DeliverSubject(reader),
 		DeliverPolicy: api.DeliverAll, AckPolicy: api.AckFlowControl, ReplayPolicy: api.ReplayInstant,
 		FlowControl: true, Heartbeat: time.Second, MaxAckPending: deliverAhead, InactiveThreshold: deliverKept,
-		Metadata: map[string]string{"meshctl.reader": reader},
+		Metadata: map[string]string{metaReader: reader},
 	}
 	_, err = ask[api.JSApiConsumerCreateResponse](ctx, nc, "", fmt.Sprintf(api.JSApiConsumerCreateWithNameT, stream, reader),
 		api.JSApiConsumerCreateRequest{Stream: stream, Config: config})
@@ -51,4 +54,34 @@ func Deliver(ctx context.Context, nc *Conn, id product.PortID, reader string, af
 		return nil, fmt.Errorf("deliver stream %s to %s from %d: %w", stream, reader, after+1, err)
 	}
 	return answer, nil
+}
+
+// StopDelivering ends what Deliver began for readers of the port that may not read it any
+// more, and says which they were.
+func StopDelivering(ctx context.Context, nc *Conn, id product.PortID, may func(reader string) bool) (gone []string, err error) {
+	stream := id.Stream()
+	for offset := 0; ; {
+		req := api.JSApiConsumerListRequest{JSApiIterableRequest: api.JSApiIterableRequest{Offset: offset}}
+		page, err := ask[api.JSApiConsumerListResponse](ctx, nc, "", fmt.Sprintf(api.JSApiConsumerListT, stream), req)
+		if err != nil {
+			return gone, fmt.Errorf("list who reads stream %s: %w", stream, err)
+		}
+		ended := 0
+		for _, c := range page.Consumers {
+			reader := c.Config.Metadata[metaReader]
+			if reader == "" || may(reader) {
+				offset++
+				continue
+			}
+			_, err := ask[api.JSApiConsumerDeleteResponse](ctx, nc, "", fmt.Sprintf(api.JSApiConsumerDeleteT, stream, c.Name), nil)
+			if err != nil && fault.KindOf(err) != fault.NotFound {
+				return gone, fmt.Errorf("stop delivering stream %s to %s: %w", stream, reader, err)
+			}
+			gone = append(gone, reader)
+			ended++
+		}
+		if len(page.Consumers) == 0 || offset+ended >= page.Total {
+			return gone, nil
+		}
+	}
 }

@@ -178,6 +178,9 @@ func (c *comparison) output(path string, old, new *Output) {
 		c.broken(path+".key", "the key changes from %s to %s", keyText(old.Key), keyText(new.Key))
 	}
 	c.columns(path+".schema", old.Schema, new.Schema)
+	if before, after := old.Readers(), new.Readers(); before != after {
+		c.note(path+".grants", "port %s may be read by %s, no longer by %s", old.Name, after, before)
+	}
 	c.plain(path+".description", old.Description, new.Description)
 	c.plain(path+".retention", old.Retention, new.Retention)
 	c.plain(path+".quality", old.Quality, new.Quality)

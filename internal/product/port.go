@@ -2,7 +2,9 @@ package product
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // The types of an output.
@@ -16,6 +18,7 @@ type Output struct {
 	Name        string        `json:"name" doc:"The port's name, a DNS label."`
 	Type        string        `json:"type" doc:"event is append-only; state is the latest record of each key, with deletes."`
 	Description string        `json:"description,omitempty" doc:"What one record of the port is, for people."`
+	Grants      []string      `json:"grants,omitzero" doc:"The products that may read the port as an input: names, or \"*\" for every one, as without this line; [] is none."`
 	Key         []string      `json:"key,omitempty" doc:"The columns that make the key, in order; a state port must have one."`
 	Schema      []Column      `json:"schema" doc:"The columns of a record."`
 	Retention   Retention     `json:"retention,omitzero" doc:"Bounds the port's log."`
@@ -104,6 +107,26 @@ type Retention struct {
 	Age     Duration `json:"age,omitempty" doc:"An event port drops older records."`
 	Bytes   Quantity `json:"bytes,omitempty" doc:"An event port drops its oldest records beyond this size."`
 	Compact bool     `json:"compact,omitempty" doc:"A state port keeps only the latest record of each key."`
+}
+
+// EveryProduct grants a port to every product.
+const EveryProduct = "*"
+
+// Open says whether every product may read the port.
+func (o *Output) Open() bool { return o.Grants == nil || slices.Contains(o.Grants, EveryProduct) }
+
+// GrantedTo says whether a product may read the port.
+func (o *Output) GrantedTo(reader string) bool { return o.Open() || slices.Contains(o.Grants, reader) }
+
+// Readers is who may read the port, in words.
+func (o *Output) Readers() string {
+	switch {
+	case o.Open():
+		return "every product"
+	case len(o.Grants) == 0:
+		return "no product"
+	}
+	return strings.Join(slices.Sorted(slices.Values(o.Grants)), ", ")
 }
 
 // Column is the port's column of that name, or nil.

@@ -31,6 +31,7 @@ func (c *checker) output(i int) {
 	if len(o.Schema) == 0 {
 		c.add(path+".schema", "add a column with name and logicalType", "the port has no column")
 	}
+	c.grants(path+".grants", o)
 	c.columns(path+".schema", o.Schema)
 	c.key(path, o)
 	c.retention(path+".retention", o)
@@ -39,6 +40,23 @@ func (c *checker) output(i int) {
 	}
 	for j := range o.SLA {
 		c.sla(fmt.Sprintf("%s.slaProperties[%d]", path, j), &o.SLA[j], o)
+	}
+}
+
+func (c *checker) grants(path string, o *Output) {
+	if c.marks.of(path).null {
+		c.add(path, "write [] for no product, or leave the line out for every one", "grants has no value")
+	}
+	for i, name := range o.Grants {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		switch {
+		case name != EveryProduct && !ValidName(name):
+			c.add(at, "name a product, or write \"*\" for every one", "%q cannot be the name of a product", shorten(name))
+		case slices.Contains(o.Grants[:i], name):
+			c.add(at, "name it once", "%s is granted twice", name)
+		case name == c.Product.Metadata.Name:
+			c.add(at, "leave it out", "a product does not read its own ports")
+		}
 	}
 }
 

@@ -148,6 +148,7 @@ func schemaExtras() map[string]object {
 		"Resources.memory":       {"default": resources.Memory},
 		"Output.name":            with(name, "not", object{"pattern": "^(" + strings.Join(reservedPrefixes, "|") + ")"}),
 		"Output.type":            {"enum": outputTypes},
+		"Output.grants":          {"items": object{"type": "string", "pattern": `^(\*|[a-z]([a-z0-9-]{0,38}[a-z0-9])?)$`}, "uniqueItems": true, "examples": [][]string{{"delays"}, {EveryProduct}, {}}},
 		"Output.schema":          {"minItems": 1, "items": namedColumn},
 		"Column.properties":      {"minItems": 1, "items": namedColumn},
 		"Output":                 {"if": is("type", State), "then": object{"required": []string{"key"}, "properties": object{"key": object{"minItems": 1}}}},

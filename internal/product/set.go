@@ -56,6 +56,35 @@ func EarlierMajors(products []Loaded) Problems {
 	return s.problems.limit()
 }
 
+// Ungranted are the inputs that read a port of a product in the set that does not grant
+// it to them: it must be granted before anything comes.
+func Ungranted(products []Loaded) Problems {
+	s := set{byName: map[string]*Loaded{}}
+	for i := range products {
+		s.enter(&products[i])
+	}
+	s.problems = nil // two of one name are told elsewhere
+	for i := range products {
+		l := &products[i]
+		if l.Product == nil {
+			continue
+		}
+		for n, in := range l.Product.Spec.Inputs {
+			id, err := ParsePort(in.Port)
+			offering := s.byName[id.Product]
+			if err != nil || offering == nil {
+				continue
+			}
+			reader := l.Product.Metadata.Name
+			if out := offering.Product.Output(id.Port); out != nil && !out.GrantedTo(reader) {
+				s.add(l, fmt.Sprintf("spec.inputs[%d].port", n), fmt.Sprintf("meshctl grant %s.%s --to %s", id.Product, id.Port, reader),
+					"product %s does not grant port %s to %s", id.Product, id.Port, reader)
+			}
+		}
+	}
+	return s.problems.limit()
+}
+
 type set struct {
 	byName   map[string]*Loaded
 	known    func(PortID) bool

@@ -155,6 +155,12 @@ func writeInputs(w io.Writer, e catalog.Entry) {
 			}
 			return 1
 		}},
+		{"meshctl_input_granted", "0 while the product that has the port refuses it, else 1.", func(in *catalog.Input) float64 {
+			if in.Denied {
+				return 0
+			}
+			return 1
+		}},
 		{"meshctl_input_last_seq", "Sequence of the last record that came from the input's source.", func(in *catalog.Input) float64 { return float64(in.Last) }},
 		{"meshctl_input_lag", "Records that the input is behind its source, as of when that was last heard of.", func(in *catalog.Input) float64 { return float64(in.Lag) }},
 	} {

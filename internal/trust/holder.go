@@ -25,8 +25,9 @@ func PeopleRoles() []string { return []string{string(ReadOnly), string(Admin)} }
 //
 // What it reaches depends on nobody else: a product's credential lets it ask for the
 // ports that its inputs read, under its own name, and take what comes for it. Whether
-// anything comes is up to the product that has the port. It can take the name of who
-// asks from the subject, for no other credential may publish there.
+// anything comes is up to the product that has the port, which goes by the grants in its
+// own descriptor. It can take the name of who asks from the subject, for no other
+// credential may publish there.
 type Holder struct {
 	Name  string           `json:"name"`
 	Role  Role             `json:"role"`
