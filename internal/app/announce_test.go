@@ -8,6 +8,21 @@ import (
 	"testing"
 )
 
+func TestSameServer(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		same bool
+	}{
+		{"nats://127.0.0.1:4222", "nats://localhost", true}, {"nats://127.0.0.1:4222", "tls://[::1]:4222", true},
+		{"nats://127.0.0.1:4222", "nats://127.0.0.1:4223", false}, {"nats://127.0.0.1:4222", "nats://example.org:4222", false},
+		{"nats://example.org:4222", "nats://example.org:4222", true}, {"nats://127.0.0.1:4222", "::", false},
+	} {
+		if got := sameServer(c.a, c.b, "4222"); got != c.same {
+			t.Errorf("%s and %s: %t", c.a, c.b, got)
+		}
+	}
+}
+
 func TestRunningMeshes(t *testing.T) {
 	state := t.TempDir()
 	here := Running{URL: "nats://127.0.0.1:1", Data: "/a", PID: os.Getpid()}

@@ -56,7 +56,7 @@ func (o *ClientOptions) find() error {
 		return err
 	}
 	if o.Server != "" {
-		running = slices.DeleteFunc(running, func(r Running) bool { return r.URL != o.Server })
+		running = slices.DeleteFunc(running, func(r Running) bool { return !sameServer(r.URL, o.Server, "4222") })
 		if len(running) == 0 {
 			return nil
 		}

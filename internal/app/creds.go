@@ -74,7 +74,7 @@ func CredsOfThisMachine(stateDir, hubLeaf, file string) CredsSource {
 			return nil, err
 		}
 		for _, hub := range running {
-			if hub.Leaf == hubLeaf && (kept == nil || kept.Account != hub.Account || !kept.For(h)) {
+			if sameServer(hub.Leaf, hubLeaf, "7422") && (kept == nil || kept.Account != hub.Account || !kept.For(h)) {
 				return issueHere(hub, h, file)
 			}
 		}

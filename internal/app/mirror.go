@@ -25,7 +25,7 @@ const sourceQuiet = 3 * time.Second
 type subscribeRequest struct {
 	Port  string     `json:"port"`
 	Major int        `json:"major"`
-	After record.Seq `json:"after"` // what the mirror has already
+	After record.Seq `json:"after"`          // what the mirror has already
 	Only  bool       `json:"only,omitempty"` // say whether it may be asked for; send nothing
 }
 

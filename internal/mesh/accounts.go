@@ -7,12 +7,17 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
 	"github.com/meshctl/meshctl/internal/fault"
 )
+
+// accountsEvery is how often the nodes of a hub tell each other which accounts they have:
+// one that was away learns then of what was revoked.
+const accountsEvery = 2 * time.Second
 
 // trustKeys makes a server let in nobody but who has a credential of the keys.
 func trustKeys(opts *server.Options, o HubOptions) error {
@@ -25,7 +30,7 @@ func trustKeys(opts *server.Options, o HubOptions) error {
 	if err := os.MkdirAll(o.TrustDir, 0o700); err != nil {
 		return err
 	}
-	accounts, err := server.NewDirAccResolver(o.TrustDir, 0, 0, server.NoDelete)
+	accounts, err := server.NewDirAccResolver(o.TrustDir, 0, accountsEvery, server.NoDelete)
 	if err != nil {
 		return fmt.Errorf("open the accounts: %w", err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/product"
+	"github.com/meshctl/meshctl/internal/trust"
 )
 
 // testCluster is a hub of three nodes, each of which can be stopped and started.
@@ -134,6 +135,49 @@ func TestClusterGoesOnWithOneNodeDown(t *testing.T) {
 		all, err := Catalog(c.nodes[down].Conn()).List(ctx)
 		return err == nil && len(all) == 2
 	})
+}
+
+// What is revoked through one node is out at every one, also at one that was away.
+func TestRevocationReachesEveryNode(t *testing.T) {
+	c := startCluster(t)
+	leaf := joinLeaf(t, c.nodes[1], "a")
+	stays := joinLeaf(t, c.nodes[1], "b")
+	c.stop(t, 2)
+	must(t, c.nodes[0].Revoke(t.Context(), leaf.held(t).Key))
+	eventually(t, "the leaf is out", func() bool { return c.nodes[1].Leaves() == 1 })
+	if !stays.Connected() {
+		t.Error("another leaf is out too")
+	}
+	c.start(t, 2)
+	eventually(t, "the node that was away does not let it in", func() bool {
+		l, err := joinRaw(c.nodes[2].LeafURL(), leaf.held(t))
+		if err == nil {
+			l.close(t)
+		}
+		return err != nil
+	})
+}
+
+// A node that does not know the keys is none of the hub.
+func TestClusterRefusesAStranger(t *testing.T) {
+	c := startCluster(t)
+	stranger, err := trust.NewKeys()
+	must(t, err)
+	o := hubOptions(t)
+	o.Keys = stranger
+	o.Cluster = &Cluster{Name: "hub-3", Port: freePorts(t, 1)[0], Routes: c.options[0].Cluster.Routes}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	h, err := StartHub(ctx, o)
+	if err == nil {
+		closed(t, h)
+		t.Error("a node of other keys joins")
+	}
+	for i, node := range c.nodes {
+		if n := node.srv.NumRoutes(); n == 0 || len(node.srv.ActivePeers()) > 3 {
+			t.Errorf("node %d has %d routes and the peers %v", i, n, node.srv.ActivePeers())
+		}
+	}
 }
 
 // joinLeaf starts a leaf that joins one node.

@@ -112,16 +112,28 @@ func (l *Leaf) sign(nonce []byte) (token string, signed []byte, err error) {
 	return creds.Token(), signed, err
 }
 
-// heard takes in what the leaf's server says of its attempts to join.
-func (l *Leaf) heard(text string) {
-	_, reason, ok := strings.Cut(text, "Error signing the nonce: ")
-	if !ok {
-		_, reason, ok = strings.Cut(text, "Leafnode Error ")
-		ok = ok && strings.Contains(reason, "Auth") // …orization Violation, …entication Revoked, …entication Expired
-	}
-	if reason = strings.Trim(reason, "'"); ok {
+// heard takes in what the leaf's server says of its attempts to join. That there is no
+// credential yet is not told at once: a hub that has just begun may be about to issue it.
+func (l *Leaf) heard(text string) bool {
+	if _, reason, ok := strings.Cut(text, "Error signing the nonce: "); ok {
 		l.refused.Store(&reason)
+		return true
 	}
+	_, reason, ok := strings.Cut(text, "Leafnode Error ")
+	if !ok || !strings.Contains(reason, "Auth") { // …orization Violation, …entication Revoked, …entication Expired
+		return false
+	}
+	reason = strings.Trim(reason, "'")
+	if l.refused.Swap(&reason) == nil {
+		err := l.refusal(reason)
+		l.log.Error("the leaf works on alone", "error", err, "hint", fault.HintOf(err))
+	}
+	return true
+}
+
+func (l *Leaf) refusal(reason string) error {
+	return fault.New(fault.Denied, "have others issued with meshctl creds issue or rotate",
+		"the hub does not take the credentials of %s: %s", l.domain, reason)
 }
 
 // joined is Connected, and forgets what there was against it.
@@ -139,8 +151,7 @@ func (l *Leaf) Refused() error {
 	if why == nil || l.Connected() {
 		return nil
 	}
-	return fault.New(fault.Denied, "have others issued with meshctl creds issue or rotate",
-		"the hub does not take the credentials of %s: %s", l.domain, *why)
+	return l.refusal(*why)
 }
 
 // Rejoin joins the hub again, with the credential that there is now. It returns when

@@ -14,7 +14,7 @@ import (
 type serverLog struct {
 	log   *slog.Logger
 	fatal chan error
-	heard func(text string) // is told of errors; may be nil
+	heard func(text string) bool // is told of errors and says whether that is enough; may be nil
 
 	mu   sync.Mutex
 	said map[string]time.Time // what was said last when, but for which connection it was
@@ -44,10 +44,7 @@ func (l *serverLog) Warnf(format string, v ...any) {
 
 func (l *serverLog) Errorf(format string, v ...any) {
 	text := fmt.Sprintf(format, v...)
-	if l.heard != nil {
-		l.heard(text)
-	}
-	if l.isNews(text) {
+	if (l.heard == nil || !l.heard(text)) && l.isNews(text) {
 		l.log.Error(text)
 	}
 }
