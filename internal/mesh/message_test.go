@@ -89,6 +89,18 @@ func TestCatalogBucket(t *testing.T) {
 	if err != nil || len(all) != 1 || string(all["flights"].Value) != "two" || time.Since(all["flights"].Time) > time.Minute {
 		t.Fatalf("list = %v, %v", all, err)
 	}
+	for deleted := false; !deleted; {
+		select {
+		case e := <-seen:
+			deleted = e.Key == "delays" && e.Deleted
+		case <-time.After(30 * time.Second):
+			t.Fatal("the watch did not tell of the deletion within 30s")
+		}
+	}
+	stop()
+	if err := <-watched; err == nil {
+		t.Error("the watch ended without an error")
+	}
 	_, err = atHub.Get(ctx, "delays")
 	wantKind(t, err, fault.NotFound)
 
