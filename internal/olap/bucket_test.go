@@ -449,3 +449,49 @@ func TestBucketIsAwayAfterACrash(t *testing.T) {
 		})
 	}
 }
+
+// late is a bucket whose next Replace of a manifest is held up on its way.
+type late struct {
+	Bucket
+	held func() error // does it at last; nil when none is held
+	hold bool
+}
+
+func (b *late) Replace(ctx context.Context, name string, data []byte, version string) (string, error) {
+	if !b.hold {
+		return b.Bucket.Replace(ctx, name, data, version)
+	}
+	b.hold = false
+	b.held = func() error {
+		_, err := b.Bucket.Replace(ctx, name, data, version)
+		return err
+	}
+	return "", fault.New(fault.Unavailable, "", "no answer")
+}
+
+// A request that arrives long after it was given up changes nothing any more.
+func TestLateRequestChangesNothing(t *testing.T) {
+	l := newLake(t)
+	o := l.options(t, "trips")
+	slow := &late{Bucket: o.Store.Bucket}
+	o.Store.Bucket = slow
+	db := openWith(t, t.TempDir(), o)
+	table := openTable(t, db, eventSpec())
+	fill(t, table, 1, 10)
+	commit(t, table, 11, row{seq: 11, id: "x", n: 11})
+	slow.hold = true
+	if err := table.Roll(t.Context()); fault.KindOf(err) != fault.Unavailable {
+		t.Fatalf("roll: %v", err)
+	}
+	fill(t, table, 12, 20) // after it looked at the bucket again
+	if n := len(l.segments()); n != 3 {
+		t.Errorf("the bucket has %d segments: that of the late request is not collected", n)
+	}
+	if err := slow.held(); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("the late request: %v", err)
+	}
+	if err := table.Compact(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "rows", lines(t, db, "SELECT count(*), sum(n)::BIGINT FROM trips.trips"), []string{"20|210"})
+}
