@@ -34,6 +34,11 @@ func TestStoreGivesAnyRow(t *testing.T) {
 			t.Errorf("row %d = %v", i, row)
 		}
 	}
+	for i := 0; i < s.Len(); i += 1000 { // through every batch
+		if row := s.Row(i); row[0].text != fmt.Sprint(i+1) {
+			t.Errorf("row %d = %v", i, row)
+		}
+	}
 	if s.Len() != 50_000 || len(s.recent) > storeCache || s.Row(50_000) != nil {
 		t.Errorf("%d rows, %d batches in memory, row 50,000 = %v", s.Len(), len(s.recent), s.Row(50_000))
 	}
