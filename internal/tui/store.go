@@ -47,11 +47,15 @@ func newStore(schema *arrow.Schema) (*store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("keep the answer: %w", err)
 	}
+	// Without a name it is gone with the process, however that ends.
+	if err := os.Remove(f.Name()); err != nil {
+		return nil, errors.Join(fmt.Errorf("keep the answer: %w", err), f.Close())
+	}
 	header, _ := headOf(schema)
 	return &store{schema: schema, header: header, file: f, at: []int64{0}}, nil
 }
 
-// close removes what was kept.
+// close forgets what was kept.
 func (s *store) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -59,7 +63,7 @@ func (s *store) close() error {
 		c.rows.Release()
 	}
 	s.recent = nil
-	return errors.Join(s.file.Close(), os.Remove(s.file.Name()))
+	return s.file.Close()
 }
 
 // add keeps a batch, which stays the caller's.
