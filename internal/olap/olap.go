@@ -58,8 +58,9 @@ type Options struct {
 const fileName = "tables.duckdb"
 
 // walLimit is how far the write-ahead log grows before it is folded into the database
-// file. A tail lives for minutes only, so folding it in often is work for nothing.
-const walLimit = 256 << 20
+// file, which holds up commits for as long as it takes to write every tail. A roll folds
+// it before, when there is hardly a tail; this bounds how long a start may replay it.
+const walLimit = 512 << 20
 
 // DB is one product's tables, or in memory a place to join several products' answers.
 type DB struct {
@@ -211,6 +212,21 @@ func (db *DB) write(ctx context.Context, body func(w *conn) error) error {
 		return errClosed
 	}
 	return db.w.tx(ctx, func() error { return body(db.w) })
+}
+
+// fold takes the write-ahead log into the database file, unless a query still reads what
+// that would replace: then it is for the next fold.
+func (db *DB) fold(ctx context.Context) error {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.closed {
+		return errClosed
+	}
+	err := db.w.exec(ctx, "CHECKPOINT")
+	if err != nil && strings.Contains(err.Error(), "Cannot CHECKPOINT") {
+		return nil
+	}
+	return err
 }
 
 var errClosed = errors.New("the database is closed")

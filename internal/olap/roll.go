@@ -44,7 +44,10 @@ func (t *Table) roll(ctx context.Context) error {
 		return err
 	}
 	t.since = time.Time{}
-	return t.unseal(ctx)
+	if err := t.unseal(ctx); err != nil {
+		return err
+	}
+	return t.db.fold(ctx)
 }
 
 // seal makes the tail the sealed table and starts a fresh tail, if it has rows.
