@@ -13,9 +13,10 @@ import (
 // collector works harder; DuckDB and Badger's mapped files come on top.
 const heapPerProduct = 640 << 20
 
-// heapRoom is how many times what lives in the heap it may grow to, whatever the limit: a
-// log of a million keys lives in half of it, and the collector would never rest.
-const heapRoom = 2
+// heapRoom is how far beyond what lives in it the heap may grow, as percent of that,
+// whatever the limit: a log of a million keys nearly fills the limit, and the collector
+// would never rest. Twice as much would take an import beyond a gigabyte.
+const heapRoom = 50
 
 // The collector's target for a process of products: the heap is small and short-lived
 // beside the stores, so collecting rarely halves what the collector costs.
@@ -37,7 +38,7 @@ func keepHeap(ctx context.Context, env []string, products func() int) {
 	defer tick.Stop()
 	for {
 		metrics.Read(live)
-		debug.SetMemoryLimit(max(heapPerProduct*int64(max(products(), 1)), heapRoom*int64(live[0].Value.Uint64())))
+		debug.SetMemoryLimit(max(heapPerProduct*int64(max(products(), 1)), int64(live[0].Value.Uint64()/100*(100+heapRoom))))
 		select {
 		case <-ctx.Done():
 			return

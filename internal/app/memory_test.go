@@ -17,9 +17,9 @@ func TestHeapLimitFollowsWhatLives(t *testing.T) {
 	}
 	limit, stop := keep()
 	await(t, "the limit of one product", func() bool { return limit() == heapPerProduct })
-	lives := make([]byte, 400<<20)
+	lives := make([]byte, 500<<20)
 	runtime.GC()
-	await(t, "a limit of twice what lives", func() bool { return limit() >= 800<<20 })
+	await(t, "a limit half as much again as what lives", func() bool { return limit() >= 750<<20 })
 	runtime.KeepAlive(lives)
 	stop()
 	if got := limit(); got != before {
