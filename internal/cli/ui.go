@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/meshctl/meshctl/internal/app"
+	"github.com/meshctl/meshctl/internal/browse"
 	"github.com/meshctl/meshctl/internal/catalog"
 	"github.com/meshctl/meshctl/internal/serve"
 	"github.com/meshctl/meshctl/internal/tui"
@@ -63,7 +64,7 @@ func runUI(ctx context.Context, g *globals, o tui.Options) error {
 type source struct{ *app.Browser }
 
 // Query runs one SELECT over the mesh.
-func (s source) Query(ctx context.Context, r serve.QueryRequest) (tui.Answer, error) {
+func (s source) Query(ctx context.Context, r serve.QueryRequest) (browse.Answer, error) {
 	a, err := s.Browser.Query(ctx, r)
 	if err != nil { // no answer is no interface that holds one
 		return nil, err
@@ -72,6 +73,6 @@ func (s source) Query(ctx context.Context, r serve.QueryRequest) (tui.Answer, er
 }
 
 // WriteParquet writes rows to a Parquet file.
-func (s source) WriteParquet(ctx context.Context, path string, rows tui.Rows) error {
+func (s source) WriteParquet(ctx context.Context, path string, rows browse.Rows) error {
 	return s.Browser.WriteParquet(ctx, path, rows)
 }

@@ -95,7 +95,7 @@ func (m *Model) command(text string) tea.Cmd {
 }
 
 func names(m *Model) (all []string) {
-	for _, e := range m.mesh.all {
+	for _, e := range m.mesh.All {
 		all = append(all, e.Product.Metadata.Name)
 		for _, p := range e.Ports {
 			if p.Address != e.Product.Metadata.Name {
@@ -112,9 +112,9 @@ func (m *Model) goTo(name string) tea.Cmd {
 		return m.complain("write the name of a product or a port after :go")
 	}
 	to := subject{product: name}
-	e := m.mesh.all.Product(name)
+	e := m.mesh.All.Product(name)
 	if e == nil {
-		found, p, err := m.mesh.all.Port(name)
+		found, p, err := m.mesh.All.Port(name)
 		if err != nil {
 			return m.refuse(err)
 		}
@@ -172,7 +172,7 @@ func (m *Model) search(words string) tea.Cmd {
 	if words == "" {
 		return m.complain("write what to look for after :search")
 	}
-	hits := m.mesh.all.Search(words)
+	hits := m.mesh.All.Search(words)
 	var rows [][]span
 	for _, h := range hits {
 		md := &h.Entry.Product.Metadata

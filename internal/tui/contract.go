@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -37,7 +38,7 @@ func columnRows(path string, c *product.Column, o *product.Output) (rows [][]spa
 	if c.Classification != "" && c.Classification != "public" && c.Classification != "internal" {
 		class.role = warning
 	}
-	rows = append(rows, []span{{name, plain}, {cmpOr(c.PhysicalType, c.LogicalType), dim}, role, class, {rules(c), plain}, {c.Description, dim}})
+	rows = append(rows, []span{{name, plain}, {cmp.Or(c.PhysicalType, c.LogicalType), dim}, role, class, {rules(c), plain}, {c.Description, dim}})
 	for i := range c.Properties {
 		rows = append(rows, columnRows(name+".", &c.Properties[i], o)...)
 	}
@@ -94,7 +95,7 @@ func promises(p *catalog.Port, w int) []line {
 	if len(p.Output.Quality) > 0 {
 		f.head("Quality")
 		for _, q := range p.Output.Quality {
-			f.long(cmpOr(q.Name, cmpOr(q.Metric, q.Type)), cmpOr(q.Description, q.Query))
+			f.long(cmp.Or(q.Name, cmp.Or(q.Metric, q.Type)), cmp.Or(q.Description, q.Query))
 		}
 	}
 	return f.lines

@@ -12,6 +12,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/meshctl/meshctl/internal/browse"
 	"github.com/meshctl/meshctl/internal/render"
 	"github.com/meshctl/meshctl/internal/serve"
 )
@@ -118,7 +119,7 @@ func (m *Model) writer(g *grid) func(context.Context, string, render.Format) err
 	return func(_ context.Context, path string, f render.Format) error { return writeTexts(path, f, header, rows) }
 }
 
-func (m *Model) writeRows(ctx context.Context, path string, f render.Format, rows Rows) (err error) {
+func (m *Model) writeRows(ctx context.Context, path string, f render.Format, rows browse.Rows) (err error) {
 	if f == "parquet" {
 		return m.src.WriteParquet(ctx, path, rows)
 	}

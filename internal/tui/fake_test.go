@@ -13,6 +13,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"github.com/meshctl/meshctl/internal/browse"
 	"github.com/meshctl/meshctl/internal/catalog"
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/product"
@@ -37,6 +38,7 @@ type fake struct {
 	slow     chan struct{} // every call waits for it, or its context
 	away     error         // the hub cannot be reached
 	fails    error         // queries do
+	deaf     string        // a product that does not answer
 	parquet  map[string]int
 }
 
@@ -95,11 +97,13 @@ func (f *fake) Entries(ctx context.Context, names []string) (answered []catalog.
 		return nil, names
 	}
 	for _, n := range names {
-		if e := f.all.Product(n); e != nil {
+		if e := f.all.Product(n); e != nil && n != f.deaf {
 			answered = append(answered, *e)
+		} else if n == f.deaf {
+			silent = append(silent, n)
 		}
 	}
-	return answered, nil
+	return answered, silent
 }
 
 func (f *fake) Follow(ctx context.Context, address string, last int, emit func(serve.Record) error) error {
@@ -127,7 +131,7 @@ func (f *fake) Replay(ctx context.Context, address string, letter record.Seq) er
 	return f.wait(ctx)
 }
 
-func (f *fake) Query(ctx context.Context, r serve.QueryRequest) (Answer, error) {
+func (f *fake) Query(ctx context.Context, r serve.QueryRequest) (browse.Answer, error) {
 	if err := f.wait(ctx); err != nil {
 		return nil, err
 	}
@@ -147,7 +151,7 @@ func (f *fake) Query(ctx context.Context, r serve.QueryRequest) (Answer, error) 
 	return &fakeAnswer{f: f, rows: rows}, nil
 }
 
-func (f *fake) WriteParquet(ctx context.Context, path string, rows Rows) error {
+func (f *fake) WriteParquet(ctx context.Context, path string, rows browse.Rows) error {
 	n := 0
 	for {
 		b, err := rows.Next(ctx)

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/meshctl/meshctl/internal/browse"
 )
 
 // showHelp explains what the cursor is on and what keys do there, then everything else.
@@ -70,11 +72,10 @@ func helpLines(about string, here scope, w int) []line {
 	}
 	section("Signs")
 	for _, s := range []struct {
-		rank int
+		rank browse.Rank
 		does string
-	}{{rankWell, "well"}, {rankWarn, "stale against what is promised, or dead letters wait"}, {rankError, "an error, of the port or of an input"}, {rankGone, "gone: no sign of life, with since when"}, {rankQuiet, "proposed, draft, deprecated or retired"}} {
-		h := healthOf(s.rank, "")
-		lines = append(lines, spans(span{left(" "+h.sign, 22), h.role}, in(plain, s.does)))
+	}{{browse.Well, "well"}, {browse.Warn, "stale against what is promised, or dead letters wait"}, {browse.Error, "an error, of the port or of an input, or of a product that does not answer"}, {browse.Gone, "gone: no sign of life, with since when"}, {browse.Quiet, "proposed, draft, deprecated or retired"}} {
+		lines = append(lines, spans(span{left(" "+s.rank.Sign(), 22), roleOf(s.rank)}, in(plain, s.does)))
 	}
 	section("Filter")
 	add("/delay", "a regular expression in names, owners, tags, descriptions and columns")

@@ -14,10 +14,12 @@ package tui
 import (
 	"context"
 	"io"
+	"slices"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/meshctl/meshctl/internal/browse"
 	"github.com/meshctl/meshctl/internal/catalog"
 )
 
@@ -37,7 +39,7 @@ type Options struct {
 
 // Model is the state of the screens.
 type Model struct {
-	src  Source
+	src  browse.Source
 	o    Options
 	ctx  context.Context
 	work *work
@@ -47,7 +49,7 @@ type Model struct {
 	theme         theme
 	st            *styles
 
-	mesh   *mesh
+	mesh   *browse.State
 	tree   *tree
 	pane   pane
 	inPane bool // the keys go to the pane, not the tree
@@ -92,10 +94,10 @@ type (
 	}
 )
 
-func newModel(ctx context.Context, src Source, o Options) *Model {
+func newModel(ctx context.Context, src browse.Source, o Options) *Model {
 	m := &Model{
 		src: src, o: o, ctx: ctx, work: &work{}, dark: true,
-		mesh: newMesh(), tree: newTree(), width: 80, height: 24,
+		mesh: browse.NewState(o.Now()), tree: newTree(), width: 80, height: 24,
 		tick: func() tea.Cmd { return tea.Tick(time.Second, func(time.Time) tea.Msg { return tickMsg{} }) },
 	}
 	m.theme, _ = themeNamed(o.Theme)
@@ -104,7 +106,6 @@ func newModel(ctx context.Context, src Source, o Options) *Model {
 	}
 	m.st = m.theme.styles(m.dark)
 	m.sql = newSQLScreen(m.st)
-	m.mesh.now = o.Now()
 	return m
 }
 
@@ -142,6 +143,11 @@ func (m *Model) poll() tea.Cmd {
 	names := m.tree.visible()
 	if p := m.tree.at.product; m.inPane && p != "" {
 		names = []string{p}
+	}
+	for _, name := range m.mesh.Doubtful() {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
 	}
 	return m.ask(m.ctx, func(ctx context.Context) tea.Msg {
 		ctx, cancel := context.WithTimeout(ctx, callLimit)
@@ -240,9 +246,9 @@ func (m *Model) paste(msg tea.PasteMsg) tea.Cmd {
 
 // second is what happens once a second.
 func (m *Model) second() tea.Cmd {
-	m.mesh.tick(m.now())
+	m.mesh.Tick(m.now())
 	cmds := []tea.Cmd{m.tick(), m.poll()}
-	if !m.watching && m.mesh.down == nil {
+	if !m.watching && m.mesh.Down == nil {
 		cmds = append(cmds, m.startWatch())
 	}
 	m.redraw()
@@ -255,13 +261,18 @@ func (m *Model) redraw() {
 	if m.pane.of == m.tree.at {
 		m.refreshPane()
 	}
+	for _, o := range m.over {
+		if o.again != nil {
+			o.again()
+		}
+	}
 }
 
 func (m *Model) gotChanges(msg watchMsg) tea.Cmd {
 	if msg.gen != m.watchGen {
 		return nil
 	}
-	m.mesh.now = m.now()
+	m.mesh.Now = m.now()
 	if msg.ended {
 		m.watching, m.failed = false, msg.err
 		return nil
@@ -270,16 +281,16 @@ func (m *Model) gotChanges(msg watchMsg) tea.Cmd {
 	for _, c := range msg.changes {
 		switch {
 		case c.whole:
-			m.mesh.reset(c.all)
+			m.mesh.Reset(c.all)
 		case c.entry == nil:
-			m.mesh.remove(c.name)
+			m.mesh.Remove(c.name)
 		default:
-			m.mesh.put(*c.entry)
+			m.mesh.Put(*c.entry)
 		}
 	}
 	m.redraw()
 	cmds := []tea.Cmd{m.watch.next()}
-	if !m.started && m.mesh.loaded {
+	if !m.started && m.mesh.Loaded {
 		m.started = true
 		cmds = append(cmds, m.begin())
 	}
@@ -305,14 +316,15 @@ func (m *Model) begin() tea.Cmd {
 
 func (m *Model) gotPoll(msg pollMsg) tea.Cmd {
 	m.polling = false
-	m.mesh.now = m.now()
-	back := m.mesh.reached(msg.reach)
+	m.mesh.Now = m.now()
+	back := m.mesh.Reached(msg.reach)
 	for _, e := range msg.answered {
-		m.mesh.put(e)
+		m.mesh.Answered(e)
 	}
 	for _, name := range msg.silent {
-		m.mesh.hush(name)
+		m.mesh.Hush(name)
 	}
+	m.mesh.Tick(m.now())
 	m.redraw()
 	if back {
 		return tea.Batch(m.startWatch(), m.openPane(true))

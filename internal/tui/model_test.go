@@ -290,6 +290,31 @@ func TestHubGoesAwayAndReturns(t *testing.T) {
 	s.until("can be reached again")
 }
 
+// A product that heartbeats but does not answer is asked until it does, and not gone one
+// moment and well the next.
+func TestProductThatDoesNotAnswer(t *testing.T) {
+	f := newFake(airline())
+	f.deaf = "flights"
+	s := open(t, f, 120, 40)
+	s.send(tickMsg{})
+	s.until("○ gone 1s")
+	s.press("/")
+	s.typing("meal") // flights is not on the screen any more
+	s.press("enter")
+	s.untilNot("delays")
+	beat := airline()[2]
+	beat.Seen = noon
+	f.changes <- change{name: "flights", entry: &beat}
+	s.untilFrame("the heartbeat", func(string) bool { return len(s.m.mesh.Doubtful()) == 1 })
+	s.press("v")
+	s.until("is gone")
+	s.send(tickMsg{})
+	s.until("gives signs of life, but does not answer")
+	f.set(func() { f.deaf = "" })
+	s.send(tickMsg{})
+	s.until("answers again")
+}
+
 func TestEventsAndChanges(t *testing.T) {
 	f := newFake(airline())
 	s := open(t, f, 120, 40)

@@ -14,6 +14,7 @@ type overlay struct {
 	title string
 	body  body
 	scope scope
+	again func() // takes in what has become known since; nil for what stays as it is
 }
 
 func (m *Model) push(o *overlay) {
@@ -99,15 +100,24 @@ func pretty(text string) string {
 	return b.String()
 }
 
-// showEvents lists what happened while the screens were open.
+// showEvents lists what happened while the screens were open, and goes on with what does.
 func (m *Model) showEvents() tea.Cmd {
-	var rows [][]span
-	for _, e := range m.mesh.events {
-		sign := map[role]string{good: "●", warning: "▲", bad: "✖", plain: "·"}[e.mark]
-		rows = append(rows, []span{{e.at.Format("15:04:05"), dim}, {sign + " " + e.what, e.mark}, {e.text, plain}})
-	}
-	s := &sheet{grid: listGrid([]string{"time", "what", "happened"}, rows), empty: "Nothing has happened since this was opened: no product came, went or failed."}
-	s.grid.row = max(len(rows)-1, 0)
-	m.push(&overlay{title: "Events", body: s, scope: inGrid})
+	s := &sheet{grid: listGrid(m.listEvents()), empty: "Nothing has happened since this was opened: no product came, went or failed."}
+	s.row = max(s.Len()-1, 0)
+	m.push(&overlay{title: "Events", body: s, scope: inGrid, again: func() {
+		last := s.row >= s.Len()-1
+		header, rows := m.listEvents()
+		s.show(&listed{header, rows})
+		if last { // it follows
+			s.row = max(s.Len()-1, 0)
+		}
+	}})
 	return nil
+}
+
+func (m *Model) listEvents() (header []string, rows [][]span) {
+	for _, e := range m.mesh.Events {
+		rows = append(rows, []span{{e.At.Format("15:04:05"), dim}, {e.Rank.Sign() + " " + e.What, roleOf(e.Rank)}, {e.Text, plain}})
+	}
+	return []string{"time", "what", "happened"}, rows
 }

@@ -1,9 +1,11 @@
 package tui
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
+	"github.com/meshctl/meshctl/internal/browse"
 	"github.com/meshctl/meshctl/internal/catalog"
 	"github.com/meshctl/meshctl/internal/product"
 )
@@ -63,15 +65,15 @@ func (f *facts) long(name, value string) {
 func domainOverview(m *Model, domain string, w int) []line {
 	f := &facts{w: w}
 	owners := map[string]bool{}
-	products, worst := 0, healthOf(rankWell, product.StatusActive)
-	for i := range m.mesh.all {
-		e := &m.mesh.all[i]
+	products, worst := 0, browse.Health{Text: product.StatusActive}
+	for i := range m.mesh.All {
+		e := &m.mesh.All[i]
 		if e.Product.Metadata.Domain != domain {
 			continue
 		}
 		products++
 		owners[e.Product.Metadata.Owner] = true
-		if h := entryHealth(e, m.mesh.asOf()); h.rank > worst.rank {
+		if h := m.mesh.Health(e); h.Rank > worst.Rank {
 			worst = h
 		}
 	}
@@ -81,7 +83,7 @@ func domainOverview(m *Model, domain string, w int) []line {
 	f.head("Domain")
 	f.add("products", in(plain, number(products)))
 	f.add("owners", in(plain, number(len(owners))))
-	f.add("worst", span{worst.sign + " " + worst.text, worst.role})
+	f.add("worst", shown(worst))
 	return f.lines
 }
 
@@ -98,10 +100,10 @@ func productOverview(m *Model, e *catalog.Entry, w int) []line {
 		f.add("HTTP", in(plain, e.HTTP+"/v1"))
 	}
 	f.add("NATS", in(plain, product.ServiceSubject(md.Name, "*")))
-	now := m.mesh.asOf()
+	now := m.mesh.AsOf()
 	f.add("heartbeat", in(plain, catalog.Ago(now, e.Seen)+" ago, started "+catalog.Ago(now, e.Started)+" ago, meshctl "+e.Meshctl))
 	for _, in := range e.Product.Spec.Inputs {
-		from := cmpOr(in.Port, "published records")
+		from := cmp.Or(in.Port, "published records")
 		f.add("reads", span{from, plain}, inputState(e, in.Name))
 	}
 	for _, kept := range e.SetAside {
@@ -127,7 +129,7 @@ func inputState(e *catalog.Entry, input string) span {
 
 func portOverview(m *Model, e *catalog.Entry, p *catalog.Port, w int) []line {
 	f := &facts{w: w}
-	now := m.mesh.asOf()
+	now := m.mesh.AsOf()
 	f.head("Port " + p.Address)
 	f.long("what", p.Output.Description)
 	kind := p.Output.Type
@@ -141,7 +143,7 @@ func portOverview(m *Model, e *catalog.Entry, p *catalog.Port, w int) []line {
 		lag = span{"  " + count(int(p.Lag()), "record") + " behind the log", warning}
 	}
 	f.add("position", in(plain, number(int(p.Visible))+" of "+number(int(p.Last))), lag)
-	f.add("rate", in(plain, perSecond(m.mesh.rate(p.Address))+" records/s  "), in(accent, sparkOf(m.mesh, p.Address, w-factName-24)))
+	f.add("rate", in(plain, perSecond(m.mesh.Rate(p.Address))+" records/s  "), in(accent, sparkOf(m.mesh, p.Address, w-factName-24)))
 	f.add("freshness", freshness(p, now)...)
 	if p.Dead > 0 {
 		f.add("dead letters", span{"▲ " + number(int(p.Dead)) + " wait; 7 shows them", warning})
@@ -157,11 +159,8 @@ func portOverview(m *Model, e *catalog.Entry, p *catalog.Port, w int) []line {
 	return f.lines
 }
 
-func sparkOf(s *mesh, address string, w int) string {
-	if g := s.gauges[address]; g != nil {
-		return spark(g.steps(), max(w, 0))
-	}
-	return ""
+func sparkOf(s *browse.State, address string, w int) string {
+	return spark(s.Rates(address), max(w, 0))
 }
 
 // freshness is how old the newest record is, against what is promised.
@@ -187,7 +186,7 @@ func lineagePane(m *Model, _ subject) body {
 		if p == nil {
 			return nil
 		}
-		l, err := m.mesh.all.Lineage(p.Address, m.mesh.asOf())
+		l, err := m.mesh.All.Lineage(p.Address, m.mesh.AsOf())
 		if err != nil {
 			return []line{spans(in(bad, " ✖ "+err.Error()))}
 		}
@@ -207,19 +206,18 @@ func lineagePane(m *Model, _ subject) body {
 }
 
 func (m *Model) healthOf(p catalog.Linked) string {
-	e, port, err := m.mesh.all.Port(p.Address)
+	e, port, err := m.mesh.All.Port(p.Address)
 	if err != nil {
 		return "○ " + p.State
 	}
-	h := portHealth(e, port, m.mesh.asOf())
-	return h.sign + " " + h.text
+	return m.mesh.PortHealth(e, port).String()
 }
 
 // consumersPane is who reads a port, and how far.
 func consumersPane(m *Model, _ subject) body {
 	_, p := m.target()
 	var rows [][]span
-	for _, r := range m.mesh.all.Readers(p.Address, m.mesh.asOf()) {
+	for _, r := range m.mesh.All.Readers(p.Address, m.mesh.AsOf()) {
 		state := span{"● reads", good}
 		switch {
 		case r.Gone:

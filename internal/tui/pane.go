@@ -143,12 +143,12 @@ func (m *Model) refreshPane() {
 // its name, or else its first; on a domain there is none.
 func (m *Model) target() (*catalog.Entry, *catalog.Port) {
 	at := m.tree.at
-	e := m.mesh.all.Product(at.product)
+	e := m.mesh.All.Product(at.product)
 	if e == nil || len(e.Ports) == 0 {
 		return e, nil
 	}
 	if at.port == "" {
-		if _, p, err := m.mesh.all.Port(at.product); err == nil {
+		if _, p, err := m.mesh.All.Port(at.product); err == nil {
 			return e, p
 		}
 		return e, &e.Ports[0]
@@ -167,12 +167,12 @@ func (m *Model) drawPane(w, h int, lit bool) []line {
 	p := &m.pane
 	head := spans(in(strong, " "+p.of.String()))
 	if e, port := m.target(); e != nil {
-		hl := entryHealth(e, m.mesh.asOf())
+		hl := m.mesh.Health(e)
 		if port != nil && tabs()[p.tab].port {
 			head = spans(in(strong, " "+port.Address))
-			hl = portHealth(e, port, m.mesh.asOf())
+			hl = m.mesh.PortHealth(e, port)
 		}
-		head.spans = append(head.spans, span{"  " + hl.sign + " " + hl.text, hl.role})
+		head.spans = append(head.spans, span{"  " + hl.String(), roleOf(hl.Rank)})
 	}
 	lines = append(lines, head)
 	say := func(r role, texts ...string) []line {

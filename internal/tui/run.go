@@ -8,12 +8,13 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
 
+	"github.com/meshctl/meshctl/internal/browse"
 	"github.com/meshctl/meshctl/internal/fault"
 )
 
 // Run shows the screens until the person leaves or ctx ends. What was begun has ended
 // when it returns. A theme that does not exist is Invalid.
-func Run(ctx context.Context, src Source, o Options) error {
+func Run(ctx context.Context, src browse.Source, o Options) error {
 	if _, ok := themeNamed(o.Theme); !ok {
 		return fault.New(fault.Invalid, fmt.Sprintf("choose one of %v", Themes()), "there is no theme %q", o.Theme)
 	}

@@ -13,6 +13,8 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/meshctl/meshctl/internal/browse"
 )
 
 var update = flag.Bool("update", false, "write the golden frames anew")
@@ -28,7 +30,7 @@ type screen struct {
 }
 
 // open shows a mesh on a terminal of that size, and waits until the catalog is there.
-func open(t *testing.T, src Source, w, h int, change ...func(*Options)) *screen {
+func open(t *testing.T, src browse.Source, w, h int, change ...func(*Options)) *screen {
 	t.Helper()
 	s := started(t, src, w, h, change...)
 	s.until("● live")
@@ -36,7 +38,7 @@ func open(t *testing.T, src Source, w, h int, change ...func(*Options)) *screen 
 }
 
 // started is a screen that may not have seen the mesh yet.
-func started(t *testing.T, src Source, w, h int, change ...func(*Options)) *screen {
+func started(t *testing.T, src browse.Source, w, h int, change ...func(*Options)) *screen {
 	ctx, cancel := context.WithCancel(context.Background())
 	o := Options{Now: func() time.Time { return noon }, Dir: t.TempDir(), Color: true}
 	for _, c := range change {

@@ -13,6 +13,7 @@ import (
 	"charm.land/bubbles/v2/textarea"
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/meshctl/meshctl/internal/browse"
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/serve"
 )
@@ -204,7 +205,7 @@ func (m *Model) query(sql string) tea.Cmd {
 type answerMsg struct {
 	gen    int
 	ctx    context.Context
-	answer Answer
+	answer browse.Answer
 	store  *store
 }
 
@@ -238,7 +239,7 @@ func (m *Model) gotAnswer(msg answerMsg) tea.Cmd {
 }
 
 // pump takes an answer's rows into a store, to the end, and closes it.
-func pump(ctx context.Context, a Answer, to *store) (f serve.QueryAnswer, err error) {
+func pump(ctx context.Context, a browse.Answer, to *store) (f serve.QueryAnswer, err error) {
 	defer func() { err = errors.Join(err, a.Close()) }()
 	for {
 		b, err := a.Next(ctx)

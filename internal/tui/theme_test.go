@@ -48,15 +48,3 @@ func TestThemesCanBeRead(t *testing.T) {
 		t.Error("the default theme is another")
 	}
 }
-
-// A status is told by its sign alone.
-func TestSignsDiffer(t *testing.T) {
-	seen := map[string]int{}
-	for rank := rankWell; rank <= rankGone; rank++ {
-		h := healthOf(rank, "")
-		if other, ok := seen[h.sign]; ok {
-			t.Errorf("ranks %d and %d share the sign %s", rank, other, h.sign)
-		}
-		seen[h.sign] = rank
-	}
-}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/meshctl/meshctl/internal/browse"
 	"github.com/meshctl/meshctl/internal/catalog"
 )
 
@@ -29,7 +30,7 @@ type figures struct {
 	records, lag, dead uint64
 	rate               float64
 	last               time.Time
-	health             health
+	health             browse.Health
 	count              int // of products below a domain
 }
 
@@ -38,7 +39,7 @@ func (f *figures) add(o figures) {
 	if o.last.After(f.last) {
 		f.last = o.last
 	}
-	if f.health.sign == "" || o.health.rank > f.health.rank {
+	if f.health.Text == "" || o.health.Rank > f.health.Rank {
 		f.health = o.health
 	}
 }
@@ -76,11 +77,11 @@ const unfoldedAt = 40
 func newTree() *tree { return &tree{folded: map[subject]bool{}} }
 
 // build makes the rows anew from what is known, the cursor staying on what it is on.
-func (t *tree) build(s *mesh) {
+func (t *tree) build(s *browse.State) {
 	domains := map[string]*branch{}
 	t.found, t.total = 0, 0
-	for i := range s.all {
-		e := &s.all[i]
+	for i := range s.All {
+		e := &s.All[i]
 		t.total += len(e.Ports)
 		b := t.product(s, e)
 		if b == nil {
@@ -102,17 +103,17 @@ func (t *tree) build(s *mesh) {
 	t.order(all)
 	before := t.index()
 	t.rows = t.rows[:0]
-	t.products = len(s.all)
+	t.products = len(s.All)
 	t.flatten(all)
 	t.follow(before)
 }
 
 // product is a product with the ports that the filter leaves, nil for none.
-func (t *tree) product(s *mesh, e *catalog.Entry) *branch {
+func (t *tree) product(s *browse.State, e *catalog.Entry) *branch {
 	m := &e.Product.Metadata
 	of := subject{domain: m.Domain, product: m.Name}
 	b := &branch{of: of, label: m.Name}
-	b.health = entryHealth(e, s.asOf())
+	b.health = s.Health(e)
 	own := productTexts(e)
 	whole := !t.filter.inverse && t.filter.any(own...)
 	for i := range e.Ports {
@@ -123,7 +124,7 @@ func (t *tree) product(s *mesh, e *catalog.Entry) *branch {
 		t.found++
 		of.port = p.Address
 		pb := &branch{of: of, label: strings.TrimPrefix(p.Address, m.Name+"."), figures: figures{
-			records: p.Records, lag: p.Lag(), dead: p.Dead, rate: s.rate(p.Address), last: p.LastTime, health: portHealth(e, p, s.asOf()),
+			records: p.Records, lag: p.Lag(), dead: p.Dead, rate: s.Rate(p.Address), last: p.LastTime, health: s.PortHealth(e, p),
 		}}
 		b.add(pb.figures)
 		b.below = append(b.below, pb)
@@ -149,7 +150,7 @@ func (t *tree) order(all []*branch) {
 		case "dead":
 			return cmp.Compare(a.dead, b.dead)
 		case "state":
-			return cmp.Compare(a.health.rank, b.health.rank)
+			return cmp.Compare(a.health.Rank, b.health.Rank)
 		}
 		return cmp.Compare(a.label, b.label)
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/meshctl/meshctl/internal/browse"
 	"github.com/meshctl/meshctl/internal/catalog"
 )
 
@@ -82,7 +83,7 @@ func (t *tree) draw(m *Model, w, h int, lit bool) []line {
 	if len(t.rows) == 0 {
 		return append(lines, line{}, spans(in(dim, "  "+t.nothing(m.mesh))))
 	}
-	now := m.mesh.asOf()
+	now := m.mesh.AsOf()
 	for i := t.top; i < len(t.rows) && len(lines) < h; i++ {
 		b := t.rows[i]
 		l := line{chosen: b.of == t.at}
@@ -92,7 +93,7 @@ func (t *tree) draw(m *Model, w, h int, lit bool) []line {
 			s := c.cell(b, now)
 			l.spans = append(l.spans, span{right(s.text, c.width), s.role})
 		}
-		l.spans = append(l.spans, span{"  " + left(b.health.sign+" "+b.health.text, stateWidth), b.health.role})
+		l.spans = append(l.spans, span{"  " + left(b.health.String(), stateWidth), roleOf(b.health.Rank)})
 		lines = append(lines, l)
 	}
 	return lines
@@ -128,11 +129,11 @@ func (t *tree) label(b *branch, w int, chosen bool) span {
 }
 
 // nothing says why there is no row.
-func (t *tree) nothing(s *mesh) string {
+func (t *tree) nothing(s *browse.State) string {
 	switch {
-	case !s.loaded:
+	case !s.Loaded:
 		return "reading the catalog …"
-	case len(s.all) == 0:
+	case len(s.All) == 0:
 		return "The catalog is empty. Start a product: meshctl up FOLDER"
 	}
 	return fmt.Sprintf("None of %s matches %q. esc shows all.", count(t.total, "port"), t.filter.text)

@@ -6,6 +6,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/meshctl/meshctl/internal/browse"
 	"github.com/meshctl/meshctl/internal/catalog"
 )
 
@@ -74,25 +75,24 @@ func (m *Model) head() line {
 	l := spans(in(accent, " meshctl "), in(dim, " "+m.src.Where()+" "))
 	state := in(good, "● live ")
 	switch {
-	case s.down != nil:
-		state = in(bad, "✖ hub away for "+catalog.Ago(s.now, s.since)+", as of "+s.since.Local().Format("15:04:05")+" ")
+	case s.Down != nil:
+		state = in(bad, "✖ hub away for "+catalog.Ago(s.Now, s.Since)+", as of "+s.Since.Local().Format("15:04:05")+" ")
 	case m.failed != nil:
 		state = in(bad, "✖ "+m.failed.Error()+" ")
-	case !s.loaded:
+	case !s.Loaded:
 		state = in(dim, "◌ reading ")
 	}
-	worst := map[int]int{}
+	worst := map[browse.Rank]int{}
 	ports := 0
-	for i := range s.all {
-		ports += len(s.all[i].Ports)
-		worst[entryHealth(&s.all[i], s.asOf()).rank]++
+	for i := range s.All {
+		ports += len(s.All[i].Ports)
+		worst[s.Health(&s.All[i]).Rank]++
 	}
-	figures := count(len(s.all), "product") + ", " + count(ports, "port") + "  "
+	figures := count(len(s.All), "product") + ", " + count(ports, "port") + "  "
 	var marks []span
-	for _, rank := range []int{rankWarn, rankError, rankGone} {
+	for _, rank := range []browse.Rank{browse.Warn, browse.Error, browse.Gone} {
 		if n := worst[rank]; n > 0 {
-			h := healthOf(rank, "")
-			marks = append(marks, span{fmt.Sprintf("%s %d  ", h.sign, n), h.role})
+			marks = append(marks, span{fmt.Sprintf("%s %d  ", rank.Sign(), n), roleOf(rank)})
 		}
 	}
 	if m.o.ReadOnly {

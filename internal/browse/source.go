@@ -1,4 +1,6 @@
-package tui
+// Package browse is what people who look around in a mesh need of it, whatever they look
+// with: a small Source, how products fare, and what was seen of them over time.
+package browse
 
 import (
 	"context"
@@ -10,9 +12,9 @@ import (
 	"github.com/meshctl/meshctl/internal/serve"
 )
 
-// Source is the mesh as the screens see it. Every call may take its time, and ends
-// early when its context does; several may run at once.
-type Source interface {
+// Mesh is a mesh that is looked at; nothing here changes it. Every call may take its
+// time, and ends early when its context does; several may run at once.
+type Mesh interface {
 	// Where names the mesh, for people.
 	Where() string
 	// Reach says why the hub cannot be reached just now, nil when it can.
@@ -23,14 +25,19 @@ type Source interface {
 	// Entries are the products as they are now, from themselves, and the names of those
 	// that do not answer.
 	Entries(ctx context.Context, names []string) (answered []catalog.Entry, silent []string)
+	// Query runs one SELECT over the mesh.
+	Query(ctx context.Context, r serve.QueryRequest) (Answer, error)
+}
+
+// Source is a mesh with its records and dead letters as well.
+type Source interface {
+	Mesh
 	// Follow gives the newest records of a port's log and then each as it comes.
 	Follow(ctx context.Context, address string, last int, emit func(serve.Record) error) error
 	// DeadLetters are the letters of a port that wait, oldest first.
 	DeadLetters(ctx context.Context, address string) ([]serve.Letter, error)
 	// Replay publishes a dead letter again.
 	Replay(ctx context.Context, address string, letter record.Seq) error
-	// Query runs one SELECT over the mesh.
-	Query(ctx context.Context, r serve.QueryRequest) (Answer, error)
 	// WriteParquet writes rows to a Parquet file, which is there whole or not at all.
 	WriteParquet(ctx context.Context, path string, rows Rows) error
 }
