@@ -11,6 +11,7 @@ import (
 	"github.com/meshctl/meshctl/internal/browse"
 	"github.com/meshctl/meshctl/internal/catalog"
 	"github.com/meshctl/meshctl/internal/serve"
+	"github.com/meshctl/meshctl/internal/theme"
 	"github.com/meshctl/meshctl/internal/tui"
 )
 
@@ -37,8 +38,8 @@ func newUI(g *globals) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&o.ReadOnly, "readonly", false, "change nothing in the mesh")
-	cmd.Flags().StringVar(&o.Theme, "theme", "", "colours: "+strings.Join(tui.Themes(), ", "))
-	oneOf(cmd, "theme", tui.Themes()...)
+	cmd.Flags().StringVar(&o.Theme, "theme", "", "colours: "+strings.Join(theme.Names(), ", "))
+	oneOf(cmd, "theme", theme.Names()...)
 	return g.completeFirst(cmd, false, func(all catalog.Catalog) []string { return append(productNames(all), portNames(all)...) })
 }
 
@@ -46,8 +47,8 @@ func runUI(ctx context.Context, g *globals, o tui.Options) error {
 	switch {
 	case !g.InTTY || !g.OutTTY || g.Env("TERM") == "dumb":
 		return usageHint("run it in a terminal; meshctl catalog and meshctl query speak to scripts", "ui needs a terminal that can be drawn on")
-	case o.Theme != "" && !slices.Contains(tui.Themes(), o.Theme):
-		return usageHint("choose one of "+strings.Join(tui.Themes(), ", "), "there is no theme %q", o.Theme)
+	case o.Theme != "" && !slices.Contains(theme.Names(), o.Theme):
+		return usageHint("choose one of "+strings.Join(theme.Names(), ", "), "there is no theme %q", o.Theme)
 	}
 	dialing, cancel := g.within(ctx, callLimit)
 	defer cancel()

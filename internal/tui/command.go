@@ -8,6 +8,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/meshctl/meshctl/internal/product"
+	"github.com/meshctl/meshctl/internal/theme"
 )
 
 // command is what can be typed after a colon.
@@ -44,7 +45,7 @@ func commands() []command {
 		}, nil},
 		{"export", "FILE", "write the table that has the keys to a file", (*Model).export, nil},
 		{"events", "", "what happened since this was opened", func(m *Model, _ string) tea.Cmd { return m.showEvents() }, nil},
-		{"theme", "NAME", "choose the colours", (*Model).setTheme, func(*Model) []string { return Themes() }},
+		{"theme", "NAME", "choose the colours", (*Model).setTheme, func(*Model) []string { return theme.Names() }},
 		{"help", "", "help", func(m *Model, _ string) tea.Cmd { return m.showHelp() }, nil},
 		{"quit", "", "leave", func(*Model, string) tea.Cmd { return tea.Quit }, nil},
 	}
@@ -153,18 +154,18 @@ func (m *Model) sorted() tea.Cmd {
 }
 
 func (m *Model) setTheme(name string) tea.Cmd {
-	t, ok := themeNamed(name)
+	t, ok := theme.Named(name)
 	if !ok || name == "" {
-		return m.complain("choose one of %s", strings.Join(Themes(), ", "))
+		return m.complain("choose one of %s", strings.Join(theme.Names(), ", "))
 	}
 	m.theme = t
 	m.paint()
-	return m.report("theme %s: %s", t.name, t.does)
+	return m.report("theme %s: %s", t.Name, t.Does)
 }
 
 func (m *Model) nextTheme() tea.Cmd {
-	all := Themes()
-	return m.setTheme(all[(slices.Index(all, m.theme.name)+1)%len(all)])
+	all := theme.Names()
+	return m.setTheme(all[(slices.Index(all, m.theme.Name)+1)%len(all)])
 }
 
 // search lists the products in which every word occurs; enter goes there.

@@ -101,7 +101,7 @@ func (m *Model) export(path string) tea.Cmd {
 func (m *Model) writer(g *grid) func(context.Context, string, render.Format) error {
 	if s, ok := g.table.(*store); ok {
 		return func(ctx context.Context, path string, f render.Format) error {
-			return m.writeRows(ctx, path, f, &replayed{s: s})
+			return m.writeRows(ctx, path, f, s.Rows())
 		}
 	}
 	if e, p := m.target(); m.top() == nil && m.pane.tab == tabSample && g.filter.empty() && p != nil {

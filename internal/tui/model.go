@@ -21,6 +21,8 @@ import (
 
 	"github.com/meshctl/meshctl/internal/browse"
 	"github.com/meshctl/meshctl/internal/catalog"
+	"github.com/meshctl/meshctl/internal/theme"
+	"github.com/meshctl/meshctl/internal/work"
 )
 
 // Options say how the screens are to be.
@@ -42,11 +44,11 @@ type Model struct {
 	src  browse.Source
 	o    Options
 	ctx  context.Context
-	work *work
+	work *work.Work
 
 	width, height int
 	dark          bool
-	theme         theme
+	theme         theme.Theme
 	st            *styles
 
 	mesh   *browse.State
@@ -96,15 +98,15 @@ type (
 
 func newModel(ctx context.Context, src browse.Source, o Options) *Model {
 	m := &Model{
-		src: src, o: o, ctx: ctx, work: &work{}, dark: true,
+		src: src, o: o, ctx: ctx, work: &work.Work{}, dark: true,
 		mesh: browse.NewState(o.Now()), tree: newTree(), width: 80, height: 24,
 		tick: func() tea.Cmd { return tea.Tick(time.Second, func(time.Time) tea.Msg { return tickMsg{} }) },
 	}
-	m.theme, _ = themeNamed(o.Theme)
+	m.theme, _ = theme.Named(o.Theme)
 	if !o.Color {
-		m.theme, _ = themeNamed("mono")
+		m.theme, _ = theme.Named("mono")
 	}
-	m.st = m.theme.styles(m.dark)
+	m.st = stylesOf(m.theme, m.dark)
 	m.sql = newSQLScreen(m.st)
 	return m
 }
@@ -112,7 +114,7 @@ func newModel(ctx context.Context, src browse.Source, o Options) *Model {
 func (m *Model) now() time.Time { return m.o.Now() }
 
 func (m *Model) paint() {
-	m.st = m.theme.styles(m.dark)
+	m.st = stylesOf(m.theme, m.dark)
 	m.sql.paint(m.st)
 }
 

@@ -10,13 +10,14 @@ import (
 
 	"github.com/meshctl/meshctl/internal/browse"
 	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/theme"
 )
 
 // Run shows the screens until the person leaves or ctx ends. What was begun has ended
 // when it returns. A theme that does not exist is Invalid.
 func Run(ctx context.Context, src browse.Source, o Options) error {
-	if _, ok := themeNamed(o.Theme); !ok {
-		return fault.New(fault.Invalid, fmt.Sprintf("choose one of %v", Themes()), "there is no theme %q", o.Theme)
+	if _, ok := theme.Named(o.Theme); !ok {
+		return fault.New(fault.Invalid, fmt.Sprintf("choose one of %v", theme.Names()), "there is no theme %q", o.Theme)
 	}
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -29,7 +30,7 @@ func Run(ctx context.Context, src browse.Source, o Options) error {
 	}
 	_, err := tea.NewProgram(m, opts...).Run()
 	cancel()
-	m.work.wait()
+	m.work.Wait()
 	if dropping := m.sql.drop(); err == nil {
 		err = dropping
 	}

@@ -48,7 +48,7 @@ func started(t *testing.T, src browse.Source, w, h int, change ...func(*Options)
 	s.m.tick = func() tea.Cmd { return nil } // the test says when a second has passed
 	t.Cleanup(func() {
 		cancel()
-		s.m.work.wait()
+		s.m.work.Wait()
 		if err := s.m.sql.drop(); err != nil {
 			t.Error(err)
 		}

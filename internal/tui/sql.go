@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"github.com/meshctl/meshctl/internal/browse"
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/serve"
+	"github.com/meshctl/meshctl/internal/spool"
 )
 
 // sqlScreen is the editor with the answer below it.
@@ -214,7 +214,7 @@ func (s *sqlScreen) drop() error {
 	old := s.store
 	s.store, s.result = nil, nil
 	if old != nil {
-		return old.close()
+		return old.Close()
 	}
 	return nil
 }
@@ -223,7 +223,7 @@ func (m *Model) gotAnswer(msg answerMsg) tea.Cmd {
 	s := m.sql
 	if msg.gen != s.gen { // another statement runs by now
 		return m.ask(m.ctx, func(context.Context) tea.Msg {
-			return doneMsg{err: errors.Join(msg.answer.Close(), msg.store.close())}
+			return doneMsg{err: errors.Join(msg.answer.Close(), msg.store.Close())}
 		})
 	}
 	s.store = msg.store
@@ -233,31 +233,9 @@ func (m *Model) gotAnswer(msg answerMsg) tea.Cmd {
 		s.result.numbers[c] = true
 	}
 	return m.ask(msg.ctx, func(ctx context.Context) tea.Msg {
-		a, err := pump(ctx, msg.answer, msg.store)
+		a, err := spool.Fill(ctx, msg.answer, msg.store.Spool)
 		return rowsMsg{gen: msg.gen, ended: true, answer: a, err: err}
 	})
-}
-
-// pump takes an answer's rows into a store, to the end, and closes it.
-func pump(ctx context.Context, a browse.Answer, to *store) (f serve.QueryAnswer, err error) {
-	defer func() { err = errors.Join(err, a.Close()) }()
-	for {
-		b, err := a.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			return a.Finish()
-		}
-		if err != nil {
-			return f, err
-		}
-		err = to.add(b)
-		b.Release()
-		if errors.Is(err, errStoreFull) {
-			return f, fault.New(fault.Invalid, "add a LIMIT, or write it to a file with meshctl query --out", "the answer is cut here: %w", err)
-		}
-		if err != nil {
-			return f, err
-		}
-	}
 }
 
 func (m *Model) gotRows(msg rowsMsg) {

@@ -1,4 +1,4 @@
-package tui
+package theme
 
 import (
 	"math"
@@ -29,22 +29,22 @@ func TestThemesCanBeRead(t *testing.T) {
 		x, y := luminance(t, a), luminance(t, b)
 		return (max(x, y) + 0.05) / (min(x, y) + 0.05)
 	}
-	for _, th := range themes() {
-		if th.name == "mono" {
+	for _, th := range All() {
+		if th.Name == "mono" {
 			continue
 		}
-		for background, p := range map[string]palette{"#101418": th.dark, "#FFFFFF": th.light} {
-			for name, c := range map[string]string{"accent": p.accent, "good": p.good, "warning": p.warning, "bad": p.bad, "dim": p.dim} {
+		for background, p := range map[string]Palette{"#101418": th.Dark, "#FFFFFF": th.Light} {
+			for name, c := range map[string]string{"accent": p.Accent, "good": p.Good, "warning": p.Warning, "bad": p.Bad, "dim": p.Dim} {
 				if r := contrast(c, background); r < 4.5 {
-					t.Errorf("%s: %s %s on %s has a contrast of %.1f; want 4.5", th.name, name, c, background, r)
+					t.Errorf("%s: %s %s on %s has a contrast of %.1f; want 4.5", th.Name, name, c, background, r)
 				}
 			}
-			if r := contrast(p.onAccent, p.accent); r < 4.5 {
-				t.Errorf("%s: text on the cursor has a contrast of %.1f on %s", th.name, r, background)
+			if r := contrast(p.OnAccent, p.Accent); r < 4.5 {
+				t.Errorf("%s: text on the cursor has a contrast of %.1f on %s", th.Name, r, background)
 			}
 		}
 	}
-	if _, ok := themeNamed(""); !ok || Themes()[0] != "okabe" {
+	if _, ok := Named(""); !ok || Names()[0] != "okabe" {
 		t.Error("the default theme is another")
 	}
 }
