@@ -49,7 +49,7 @@ func (a *Answer) Finish() (serve.QueryAnswer, error) {
 func (a *Answer) Close() error { return a.close() }
 
 // Query runs one SELECT over the mesh. One that reads a single product is answered by
-// that product; for several, the tables that it names are fetched and joined here.
+// that product; for several, what it needs of their tables is fetched and joined here.
 func (c *Client) Query(ctx context.Context, r serve.QueryRequest) (_ *Answer, err error) {
 	began := time.Now()
 	all, err := c.Catalog(ctx)
@@ -142,8 +142,9 @@ func hintQuotes(sql string, err error) error {
 
 // routed is a table of a statement and the port that it means.
 type routed struct {
-	ref olap.TableRef
-	id  product.PortID
+	ref  olap.TableRef
+	id   product.PortID
+	port *catalog.Port
 }
 
 // route finds the port that each table of a statement means. A lone name is the port
@@ -157,7 +158,7 @@ func route(all catalog.Catalog, refs []olap.TableRef) ([]routed, error) {
 			missing = append(missing, err)
 			continue
 		}
-		tables = append(tables, routed{ref, e.ID(p)})
+		tables = append(tables, routed{ref, e.ID(p), p})
 	}
 	return tables, errors.Join(missing...)
 }

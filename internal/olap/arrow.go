@@ -19,7 +19,9 @@ import "C"
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"unsafe"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -126,6 +128,24 @@ func (k *converter) chunk(rec arrow.RecordBatch) (duck.DataChunk, error) {
 		return duck.DataChunk{}, err
 	}
 	return duck.DataChunk{Ptr: out}, nil
+}
+
+// fill appends all batches that next gives until io.EOF to a table.
+func (c *conn) fill(ctx context.Context, schema, table string, next func(context.Context) (arrow.RecordBatch, error)) error {
+	for {
+		rec, err := next(ctx)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		err = c.appendTo(ctx, "", schema, table, rec)
+		rec.Release()
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // appendTo appends rec to a table (catalog "" is the database itself), within the connection's transaction if it is in one.

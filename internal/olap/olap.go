@@ -114,7 +114,7 @@ func Open(ctx context.Context, dir string, o Options) (*DB, error) {
 	return db, nil
 }
 
-// OpenMemory opens an empty database in memory, for a coordinator: Load fills it.
+// OpenMemory opens an empty database in memory, for a coordinator: a Stage fills it.
 func OpenMemory(ctx context.Context, o Options) (*DB, error) {
 	db, err := open(ctx, "", "", o)
 	if err != nil {
@@ -152,7 +152,7 @@ func open(ctx context.Context, dir, path string, o Options) (*DB, error) {
 	return db, nil
 }
 
-// settings are the engine's settings; none of them can be changed by a statement later.
+// settings are the engine's settings; a statement cannot change them later.
 func settings(o Options) map[string]string {
 	s := map[string]string{
 		"autoinstall_known_extensions": "false",
@@ -172,14 +172,18 @@ func settings(o Options) map[string]string {
 	return s
 }
 
-// sandbox shuts out files other than those in dir, the network, extensions and
-// settings, for every connection of the database and for good.
+// sandbox shuts out files other than those in dir, the network and extensions, for every
+// connection of the database and for good, and settings too but in memory, where a Stage
+// sets how it plans; no statement that may be queried is a SET.
 func sandbox(ctx context.Context, c *conn, dir string) error {
 	var statements []string
 	if dir != "" {
 		statements = append(statements, "SET allowed_directories = ["+literal(dir+string(filepath.Separator))+"]")
 	}
-	statements = append(statements, "SET enable_external_access = false", "SET lock_configuration = true")
+	statements = append(statements, "SET enable_external_access = false")
+	if dir != "" {
+		statements = append(statements, "SET lock_configuration = true")
+	}
 	for _, sql := range statements {
 		if err := c.exec(ctx, sql); err != nil {
 			return fmt.Errorf("%s: %w", strings.ToLower(sql[:strings.Index(sql, "=")]), err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 )
@@ -30,7 +31,7 @@ func WriteParquet(ctx context.Context, path string, rows Batches) error {
 }
 
 func writeParquet(ctx context.Context, path string, rows Batches) (err error) {
-	ddl, err := loadDDL("main", "answer", rows.Schema())
+	ddl, err := answerDDL(rows.Schema())
 	if err != nil {
 		return err
 	}
@@ -57,6 +58,19 @@ func writeParquet(ctx context.Context, path string, rows Batches) (err error) {
 	}
 	_, err = settleFile(tmp, path, true)
 	return err
+}
+
+// answerDDL makes a table for an answer of those columns.
+func answerDDL(columns *arrow.Schema) (string, error) {
+	list := make([]string, columns.NumFields())
+	for i, f := range columns.Fields() {
+		t, err := sqlType(f.Type)
+		if err != nil {
+			return "", fmt.Errorf("column %q: %w", f.Name, err)
+		}
+		list[i] = ident(f.Name) + " " + t
+	}
+	return "CREATE TABLE main.answer (" + strings.Join(list, ", ") + ")", nil
 }
 
 // openScratch opens an engine in memory for statements of our own only, outside any sandbox.

@@ -1,14 +1,9 @@
 package olap
 
 import (
-	"context"
 	"fmt"
-	"io"
 	"strings"
-	"sync"
 	"testing"
-
-	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/record"
@@ -102,42 +97,6 @@ func TestArgumentsAndMaxRows(t *testing.T) {
 		if want := int64(5000); cut && int64(n) != limit || !cut && int64(n) != want || rows.Truncated() != cut {
 			t.Errorf("with at most %d rows: %d rows, truncated %t", limit, n, rows.Truncated())
 		}
-	}
-}
-
-func TestLoadSeveralTablesAtOnce(t *testing.T) {
-	db, err := OpenMemory(t.Context(), Options{Threads: 2, TempDir: t.TempDir(), MemoryLimit: 256 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	b := typesBatch(t, 4321)
-	var all sync.WaitGroup
-	for i := range 4 {
-		all.Go(func() {
-			for range 2 { // the second replaces the first
-				left := 3
-				err := db.Load(t.Context(), fmt.Sprint("p-", i%2), fmt.Sprint("t", i), typesSchema, func(context.Context) (arrow.RecordBatch, error) {
-					if left--; left < 0 {
-						return nil, io.EOF
-					}
-					b.Columns.Retain()
-					return b.Columns, nil
-				})
-				if err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	all.Wait()
-	equal(t, "join", lines(t, db, `SELECT count(*), sum(len(x.lines))::BIGINT FROM "p-0".t0 x JOIN t3 y USING (id)`), []string{"38889|38898"})
-	if err := db.Load(t.Context(), "p-0", "t0", typesSchema, func(context.Context) (arrow.RecordBatch, error) { return nil, io.ErrUnexpectedEOF }); err == nil {
-		t.Fatal("a load whose source fails succeeded")
-	}
-	equal(t, "after a failed load", lines(t, db, `SELECT count(*) FROM t0`), []string{"12963"})
-	if err := ask(db, "SELECT * FROM read_csv('/etc/passwd')"); fault.KindOf(err) != fault.Rejected {
-		t.Fatalf("reading a file: %v; want it rejected", err)
 	}
 }
 

@@ -1,0 +1,338 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/meshctl/meshctl/internal/catalog"
+	"github.com/meshctl/meshctl/internal/olap"
+	"github.com/meshctl/meshctl/internal/product"
+	"github.com/meshctl/meshctl/internal/serve"
+)
+
+var selects = flag.Int("selects", 100, "how many random SELECTs over several products to compare with one database")
+
+const buyersYAML = `apiVersion: meshctl.dev/v1alpha1
+kind: DataProduct
+metadata: {name: buyers, domain: shop, owner: shop@example.org, version: 1.0.0}
+spec:
+  outputs:
+  - name: people
+    type: state
+    key: [id]
+    schema:
+    - {name: id, logicalType: integer}
+    - {name: name, logicalType: string}
+    - {name: city, logicalType: string}
+    - {name: born, logicalType: date}
+    - {name: limit, logicalType: number, physicalType: "decimal(12,2)"}
+`
+
+const salesYAML = `apiVersion: meshctl.dev/v1alpha1
+kind: DataProduct
+metadata: {name: sales, domain: shop, owner: shop@example.org, version: 1.0.0}
+spec:
+  outputs:
+  - name: orders
+    type: event
+    schema:
+    - {name: id, logicalType: integer}
+    - {name: buyer, logicalType: integer}
+    - {name: total, logicalType: number, physicalType: "decimal(12,2)"}
+    - {name: at, logicalType: timestamp}
+    - {name: paid, logicalType: boolean}
+    - {name: tags, logicalType: array, items: {logicalType: string}}
+    - {name: to, logicalType: object, properties: [{name: city, logicalType: string}, {name: zip, logicalType: integer}]}
+  - name: lines
+    type: event
+    schema:
+    - {name: id, logicalType: integer}
+    - {name: item, logicalType: string}
+    - {name: amount, logicalType: integer}
+`
+
+const itemsYAML = `apiVersion: meshctl.dev/v1alpha1
+kind: DataProduct
+metadata: {name: the-items, domain: stock, owner: stock@example.org, version: 1.0.0}
+spec:
+  outputs:
+  - name: items
+    type: state
+    key: [item]
+    schema:
+    - {name: item, logicalType: string}
+    - {name: kind, logicalType: string}
+    - {name: price, logicalType: number, physicalType: "decimal(9,2)"}
+    - {name: weight, logicalType: number, physicalType: double}
+`
+
+// shopping is a mesh of three products with random rows.
+func shopping(t *testing.T, r *rand.Rand) *world {
+	t.Helper()
+	w := startWorld(t, t.TempDir(), folder(t, buyersYAML), folder(t, salesYAML), folder(t, itemsYAML))
+	or := func(text string) string { // or null
+		if r.IntN(8) == 0 {
+			return "null"
+		}
+		return text
+	}
+	var people, orders, lines, items []string
+	for i := range 60 {
+		people = append(people, fmt.Sprintf(`{"id":%d,"name":%s,"city":%s,"born":%s,"limit":%s}`, i, or(fmt.Sprintf(`"%s%d"`, pick(r, "Ann", "bob", "Cy_", "d%"), i%7)),
+			or(fmt.Sprintf(`"%s"`, pick(r, cities...))), or(fmt.Sprintf(`"19%02d-0%d-1%d"`, r.IntN(100), 1+r.IntN(9), r.IntN(10))), or(fmt.Sprintf(`"%d.%02d"`, r.IntN(500)-50, r.IntN(100)))))
+	}
+	for i := range 200 {
+		orders = append(orders, fmt.Sprintf(`{"id":%s,"buyer":%s,"total":%s,"at":%s,"paid":%s,"tags":%s,"to":%s}`, or(fmt.Sprint(i/2)), or(fmt.Sprint(r.IntN(80))),
+			or(fmt.Sprintf(`"%d.%02d"`, r.IntN(300), r.IntN(100))), or(fmt.Sprintf(`"20%02d-0%d-11T0%d:15:00Z"`, 10+r.IntN(15), 1+r.IntN(9), r.IntN(10))), or(fmt.Sprint(r.IntN(2) == 0)),
+			or(pick(r, `[]`, `["a"]`, `["a","b"]`)), or(fmt.Sprintf(`{"city":%s,"zip":%d}`, or(`"`+pick(r, cities...)+`"`), r.IntN(9)))))
+	}
+	for range 500 {
+		lines = append(lines, fmt.Sprintf(`{"id":%s,"item":%s,"amount":%s}`, or(fmt.Sprint(r.IntN(120))), or(fmt.Sprintf(`"i%d"`, r.IntN(40))), or(fmt.Sprint(r.IntN(20)-3))))
+	}
+	for i := range 30 {
+		items = append(items, fmt.Sprintf(`{"item":"i%d","kind":%s,"price":%s,"weight":%s}`, i, or(`"`+pick(r, "tea", "ink", "o'il")+`"`), or(fmt.Sprintf(`"%d.%02d"`, r.IntN(90), r.IntN(100))), or(fmt.Sprintf(`%d.5`, r.IntN(9)))))
+	}
+	w.publish(t, "buyers.people", people...)
+	w.publish(t, "sales.orders", orders...)
+	w.publish(t, "sales.lines", lines...)
+	w.publish(t, "the-items.items", items...)
+	return w
+}
+
+var cities = []string{"Rome", "Oslo", "Ruse", "São", ""}
+
+func pick(r *rand.Rand, list ...string) string { return list[r.IntN(len(list))] }
+
+// oneDatabase holds all rows of all ports of the mesh.
+func oneDatabase(t *testing.T, w *world) *olap.DB {
+	t.Helper()
+	all, err := w.client.Catalog(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tables []routed
+	for _, name := range []olap.TableRef{{Schema: "buyers", Name: "people"}, {Schema: "sales", Name: "orders"}, {Schema: "sales", Name: "lines"}, {Schema: "the-items", Name: "items"}} {
+		e, p, err := findTable(all, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tables = append(tables, routed{name, e.ID(p), p})
+	}
+	l := &local{}
+	t.Cleanup(func() {
+		if err := l.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	db, err := l.open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := origins(tables)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var places []olap.Place
+	columns := make([][]string, len(list))
+	for i, o := range list {
+		places = append(places, o.place)
+		for _, f := range o.place.Columns.Fields() {
+			columns[i] = append(columns[i], f.Name)
+		}
+	}
+	stage, err := db.NewStage(t.Context(), places, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stage.Clear(t.Context(), columns); err != nil {
+		t.Fatal(err)
+	}
+	for i, o := range list {
+		a, err := w.client.queryProduct(t.Context(), o.id.Product, serve.QueryRequest{SQL: "SELECT * FROM " + olap.TableRef{Schema: o.id.Product, Name: o.id.Port}.SQL()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = stage.Fill(t.Context(), i, a.Next)
+		if err := errors.Join(err, a.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return db
+}
+
+// texts are an answer's rows as text, its columns' names and types first.
+func texts(ctx context.Context, rows olap.Batches, sorted bool) ([]string, error) {
+	var list []string
+	for {
+		b, err := rows.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		for i := range int(b.NumRows()) {
+			cells := make([]string, b.NumCols())
+			for c, col := range b.Columns() {
+				cells[c] = strings.Clone(col.ValueStr(i))
+			}
+			list = append(list, strings.Join(cells, "|"))
+		}
+		b.Release()
+	}
+	if !sorted {
+		slices.Sort(list)
+	}
+	head := ""
+	for _, f := range rows.Schema().Fields() {
+		head += f.Name + ":" + f.Type.String() + "|"
+	}
+	return append([]string{head}, list...), nil
+}
+
+// ordered is a statement whose rows have one order only.
+var ordered = regexp.MustCompile(`ORDER BY ALL( LIMIT \d+)?$`)
+
+// agree says whether the mesh answers as the one database does.
+func agree(t *testing.T, w *world, db *olap.DB, sql string, args map[string]any) (answered bool) {
+	t.Helper()
+	want, err := func() ([]string, error) {
+		rows, err := db.Query(t.Context(), olap.Query{SQL: sql, Named: args})
+		if err != nil {
+			return nil, err
+		}
+		defer rows.Close()
+		return texts(t.Context(), rows, ordered.MatchString(sql))
+	}()
+	got, gotErr := func() ([]string, error) {
+		a, err := w.client.Query(t.Context(), serve.QueryRequest{SQL: sql, Args: args})
+		if err != nil {
+			return nil, err
+		}
+		defer a.Close()
+		return texts(t.Context(), a, ordered.MatchString(sql))
+	}()
+	if (err == nil) != (gotErr == nil) {
+		t.Errorf("%s\n one database: %v\n the mesh:     %v", sql, err, gotErr)
+	} else if !slices.Equal(got, want) {
+		t.Errorf("%s\n one database: %d %q\n the mesh:     %d %q", sql, len(want), want[:min(len(want), 12)], len(got), got[:min(len(got), 12)])
+	}
+	return err == nil
+}
+
+func TestTheMeshAnswersAsOneDatabaseDoes(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 7))
+	w := shopping(t, r)
+	db := oneDatabase(t, w)
+	for _, sql := range []string{
+		`SELECT p.name, o.total FROM buyers.people p JOIN sales.orders o ON o.buyer = p.id WHERE o.total > 100 AND p.city LIKE 'R%'`,
+		`SELECT count(*) FROM buyers.people, "the-items".items`,
+		`SELECT buyers.people.name, "the-items".items.kind FROM buyers.people, "the-items".items WHERE buyers.people.id = 3`,
+		`SELECT people.* FROM buyers.people LEFT JOIN sales.orders ON buyer = people.id WHERE buyer IS NULL`,
+		`SELECT name FROM buyers.people WHERE id NOT IN (SELECT buyer FROM sales.orders)`,
+		`SELECT name FROM buyers.people WHERE id NOT IN (SELECT buyer FROM sales.orders WHERE buyer IS NOT NULL)`,
+		`SELECT kind, (SELECT max(amount) FROM sales.lines l WHERE l.item = i.item) FROM "the-items".items i`,
+		`SELECT * FROM sales.orders o, buyers.people p WHERE o."to".city = p.city AND o."to".zip IN (1, 2)`,
+		`SELECT unnest(tags) AS tag, count(*) FROM sales.orders JOIN buyers.people p ON p.id = buyer GROUP BY ALL ORDER BY ALL`,
+		`WITH RECURSIVE c AS (SELECT id, 0 AS n FROM buyers.people WHERE id < 5 UNION ALL SELECT o.buyer, n + 1 FROM c JOIN sales.orders o ON o.id = c.id WHERE n < 2) SELECT * FROM c`,
+		`SELECT 'p' AS what, count(*) FROM buyers.people UNION ALL SELECT 'o', count(*) FROM sales.orders WHERE total > 50`,
+		`FROM buyers.people SEMI JOIN sales.orders ON buyer = people.id`,
+		`SELECT * FROM buyers.people p ASOF JOIN sales.orders o ON p.id = o.buyer AND p.born < o.at::DATE`,
+		`PIVOT (SELECT city, kind FROM buyers.people, "the-items".items) ON kind USING count(*)`,
+		`SELECT count(*) FROM sales.orders, buyers.people p WHERE at < now() AND born < current_date AND p.id = buyer`,
+		`SELECT p.id, o.id FROM buyers.people p POSITIONAL JOIN "the-items".items o`,
+		`SELECT p.id FROM buyers.people p, sales.orders o WHERE p.id = o.buyer AND 10 / (p.id - p.id) > 1`,
+		`SELECT p.id FROM buyers.people p, sales.orders o WHERE p.id = o.buyer AND p.name::INTEGER = 1`,
+		`SELECT p.nothing FROM buyers.people p, sales.orders o`,
+		`SELECT * FROM buyers.people, sales.orders WHERE false`,
+		`SELECT max(p.id) FROM buyers.people p, sales.orders o WHERE 1 = 0`,
+		`SELECT name, "limit" FROM buyers.people JOIN sales.orders ON id1 = 1`,
+	} {
+		agree(t, w, db, sql, nil)
+	}
+	agree(t, w, db, `SELECT p.name, o.total FROM buyers.people p JOIN sales.orders o ON o.buyer = p.id WHERE o.total > $least AND p.city = $city`, map[string]any{"least": 12.5, "city": "Rome"})
+}
+
+func TestRandomSelectsOverSeveralProducts(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, uint64(*selects)))
+	w := shopping(t, r)
+	db := oneDatabase(t, w)
+	answered := 0
+	for range *selects {
+		if agree(t, w, db, (&random{r: r}).statement(), nil) {
+			answered++
+		}
+		if t.Failed() {
+			return
+		}
+	}
+	if answered < *selects*8/10 {
+		t.Errorf("only %d of %d statements could be answered; the others compare nothing", answered, *selects)
+	}
+}
+
+// asked is what a statement over the products of shopping makes their owners do, as SQL.
+func asked(t *testing.T, sql string) string {
+	t.Helper()
+	var all catalog.Catalog
+	for _, yaml := range []string{buyersYAML, salesYAML, itemsYAML} {
+		desc, err := product.Load(folder(t, yaml))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := catalog.Entry{Product: *desc}
+		for _, out := range desc.Spec.Outputs {
+			e.Ports = append(e.Ports, catalog.Port{Output: out, Major: 1})
+		}
+		all = append(all, e)
+	}
+	l := &local{}
+	defer l.close()
+	db, err := l.open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	refs, err := db.TablesIn(t.Context(), sql)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables, err := route(all, refs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := (&Client{}).newJoin(t.Context(), db, tables, serve.QueryRequest{SQL: sql})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	for _, o := range j.origins {
+		list = append(list, o.sql(o.fetch.Where))
+	}
+	return strings.ReplaceAll(strings.Join(list, "\n"), `"`, "")
+}
+
+func TestWhatIsAskedOfAnOwner(t *testing.T) {
+	for sql, want := range map[string]string{
+		`SELECT name FROM buyers.people p, sales.orders o WHERE p.id = o.buyer AND total > 10.5 AND city LIKE 'R%' AND born < DATE '1980-01-01'`: `SELECT id, name, city, born FROM buyers.people_v1 WHERE (city >= CAST('R' AS VARCHAR) AND city < CAST('S' AS VARCHAR)) AND born < CAST('1980-01-01' AS DATE)
+SELECT buyer, total FROM sales.orders_v1 WHERE total > CAST('10.50' AS DECIMAL(12,2))`,
+		`SELECT count(*) FROM buyers.people, sales.orders`: `SELECT NULL::BOOLEAN FROM buyers.people_v1
+SELECT NULL::BOOLEAN FROM sales.orders_v1`,
+		`SELECT 1 FROM buyers.people, sales.orders WHERE random() < 0.5 AND id1(buyers.people) = 3`: `SELECT id, name, city, born, limit FROM buyers.people_v1
+SELECT id, buyer, total, at, paid, tags, to FROM sales.orders_v1`,
+		`SELECT a.id FROM sales.lines a JOIN sales.lines b ON a.id = b.amount JOIN buyers.people p ON p.id = a.id WHERE a.item = 'x' AND b.amount > a.id AND b.item ILIKE 'Y' AND random() < 0.5`: `SELECT id FROM buyers.people_v1
+SELECT id, item, amount FROM sales.lines_v1 WHERE (item = CAST('x' AS VARCHAR)) OR ((item ILIKE CAST('Y' AS VARCHAR)))`,
+	} {
+		if got := asked(t, sql); got != want {
+			t.Errorf("%s\n asks %s\n want %s", sql, got, want)
+		}
+	}
+}

@@ -1,0 +1,203 @@
+package olap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+)
+
+// stageSchema is where a stage keeps what is put on it; no product can have the name.
+const stageSchema = "~"
+
+// Place is one table of a statement on a stage.
+type Place struct {
+	Names   []TableRef    // what the statement calls it
+	Home    string        // the schema of its lone names, the product
+	Columns *arrow.Schema // all that it has
+}
+
+// Stage is a database in memory in which a statement finds its tables under their names,
+// for a coordinator: first empty ones to plan it on, then with the rows that it needs.
+type Stage struct {
+	db     *DB
+	places []Place
+}
+
+// NewStage makes the tables, empty. A lone name means the place that bears it, whatever
+// tables the other places have. What the statement calls the present moment, with now()
+// or otherwise, is now, however often and wherever it is asked.
+func (db *DB) NewStage(ctx context.Context, places []Place, now time.Time) (*Stage, error) {
+	s := &Stage{db, places}
+	db.pool.addPath("main")
+	sql := moments(now)
+	sql = append(sql, "CREATE SCHEMA IF NOT EXISTS "+ident(stageSchema))
+	for i, p := range places {
+		names := make([]string, p.Columns.NumFields())
+		for j, f := range p.Columns.Fields() {
+			names[j] = f.Name
+		}
+		made, err := s.define(i, names)
+		if err != nil {
+			return nil, err
+		}
+		for j := range p.Names {
+			ref := s.home(i, j)
+			sql = append(sql, "CREATE SCHEMA IF NOT EXISTS "+ident(ref.Schema))
+			if p.Names[j].Schema == "" {
+				db.pool.addPath(ref.Schema)
+			}
+		}
+		sql = append(sql, made...)
+	}
+	if err := s.run(ctx, sql); err != nil {
+		return nil, fmt.Errorf("make empty tables: %w", err)
+	}
+	return s, nil
+}
+
+// home is name j of place i with a schema. That of a lone name is the place's own, unless
+// another place's table could be taken for it.
+func (s *Stage) home(i, j int) TableRef {
+	ref := s.places[i].Names[j]
+	if ref.Schema != "" {
+		return ref
+	}
+	ref.Schema = s.places[i].Home
+	for k, p := range s.places {
+		if k != i && slices.ContainsFunc(p.Names, func(other TableRef) bool { return strings.EqualFold(other.Name, ref.Name) }) {
+			ref.Schema = "main"
+		}
+	}
+	return ref
+}
+
+// moments are the functions that tell the time, made to tell that one.
+func moments(now time.Time) []string {
+	at := now.UTC().Format("2006-01-02 15:04:05.000000")
+	whole := "TIMESTAMPTZ " + literal(at+"+00")
+	var sql []string
+	for _, f := range []struct{ name, is string }{
+		{"now", whole}, {"get_current_timestamp", whole}, {"transaction_timestamp", whole},
+		{"today", "DATE " + literal(at[:10])}, {"current_date", "DATE " + literal(at[:10])},
+		{"current_localtimestamp", "TIMESTAMP " + literal(at)}, {"current_localtime", "TIME " + literal(at[11:])},
+		{"get_current_time", "TIMETZ " + literal(at[11:]+"+00")},
+	} {
+		sql = append(sql, "CREATE OR REPLACE MACRO main."+ident(f.name)+"() AS "+f.is)
+	}
+	return sql
+}
+
+func (s *Stage) run(ctx context.Context, sql []string) error {
+	s.db.mu.Lock()
+	defer s.db.mu.Unlock()
+	return s.db.write(ctx, func(w *conn) error {
+		for _, q := range sql {
+			if err := w.exec(ctx, q); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// define are the statements that make place i anew with those columns; the others are NULL.
+func (s *Stage) define(i int, columns []string) ([]string, error) {
+	var have, shown []string
+	for _, f := range s.places[i].Columns.Fields() {
+		kind, err := sqlType(f.Type)
+		if err != nil {
+			return nil, fmt.Errorf("column %q: %w", f.Name, err)
+		}
+		if slices.Contains(columns, f.Name) {
+			have, shown = append(have, ident(f.Name)+" "+kind), append(shown, ident(f.Name))
+		} else {
+			shown = append(shown, "NULL::"+kind+" AS "+ident(f.Name))
+		}
+	}
+	if len(have) == 0 {
+		have = []string{`"row" BOOLEAN`}
+	}
+	table := ident(stageSchema) + "." + ident(strconv.Itoa(i))
+	sql := []string{"CREATE OR REPLACE TABLE " + table + " (" + strings.Join(have, ", ") + ")"}
+	for j := range s.places[i].Names {
+		sql = append(sql, "CREATE OR REPLACE VIEW "+s.home(i, j).SQL()+" AS SELECT "+strings.Join(shown, ", ")+" FROM "+table)
+	}
+	return sql, nil
+}
+
+// planners are the optimizers to do without, from the best plan to one that is made
+// always. None of them may look at what the tables hold, for they are empty. Those
+// that only choose how to run the statement are left out, and those with which its plan
+// cannot be told.
+var planners = func() []string {
+	blind := "statistics_propagation,join_order,build_side_probe_side,compressed_materialization,late_materialization," +
+		"row_group_pruner,join_filter_pushdown,common_subplan,common_subexpressions,top_n_window_elimination,window_self_join," +
+		"join_elimination,sampling_pushdown,empty_result_pullup"
+	return []string{blind, blind + ",unused_columns", blind + ",unused_columns,filter_pushdown,filter_pullup,cte_filter_pusher"}
+}()
+
+// Plan is how the statement, which has no parameters, would be answered, as
+// json_serialize_plan tells it. Read is asked for each plan that can be made, until it
+// accepts one.
+func (s *Stage) Plan(ctx context.Context, sql string, read func(plan []byte) error) (err error) {
+	r, err := s.db.pool.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.db.pool.release(r)
+	defer func() { err = errors.Join(err, r.exec(context.WithoutCancel(ctx), "RESET disabled_optimizers")) }()
+	for _, without := range planners {
+		var rows [][]any
+		if err = r.exec(ctx, "SET disabled_optimizers = "+literal(without)); err != nil {
+			return err
+		}
+		if rows, err = r.rowsOf(ctx, "SELECT json_serialize_plan("+literal(sql)+", optimize := true)::VARCHAR"); err == nil {
+			err = read([]byte(rows[0][0].(string)))
+		}
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// TableOf is the place whose rows a plan calls schema.table; ok is false where it is none.
+func (s *Stage) TableOf(schema, table string) (i int, ok bool) {
+	i, err := strconv.Atoi(table)
+	return i, err == nil && schema == stageSchema && i >= 0 && i < len(s.places)
+}
+
+// Clear readies every place for the columns that it is to have, by their names; the rest
+// are NULL. It comes before the first Fill.
+func (s *Stage) Clear(ctx context.Context, columns [][]string) error {
+	var sql []string
+	for i := range s.places {
+		made, err := s.define(i, columns[i])
+		if err != nil {
+			return err
+		}
+		sql = append(sql, made...)
+	}
+	if err := s.run(ctx, sql); err != nil {
+		return fmt.Errorf("make tables: %w", err)
+	}
+	return nil
+}
+
+// Fill puts the batches that next gives until io.EOF into a place: the columns that it was
+// cleared for, in the order of the table. All of them are there, or on an error none.
+// Several places are filled side by side.
+func (s *Stage) Fill(ctx context.Context, i int, next func(context.Context) (arrow.RecordBatch, error)) error {
+	r, err := s.db.pool.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.db.pool.release(r)
+	return r.tx(ctx, func() error { return r.fill(ctx, stageSchema, strconv.Itoa(i), next) })
+}
