@@ -1,0 +1,292 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/meshctl/meshctl/internal/cell"
+	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/olap"
+	"github.com/meshctl/meshctl/internal/serve"
+	"github.com/meshctl/meshctl/internal/sqltest"
+)
+
+var (
+	differQueries = flag.Int("differ", 1000, "how many random statements the mesh and one database are asked")
+	differSeed    = flag.Uint64("differ-seed", 1, "seed of the first of them")
+)
+
+// Whatever SELECT people write, the mesh answers as one DuckDB that holds all the tables.
+func TestRandomStatementsAreAnsweredAsByOneDatabase(t *testing.T) {
+	d := startDiffer(t)
+	var refused, differ atomic.Int64
+	next := make(chan uint64)
+	var asking sync.WaitGroup
+	for range 4 {
+		asking.Go(func() {
+			for seed := range next {
+				s := sqltest.Make(d.tables, seed)
+				difference, err := d.compare(t.Context(), s)
+				if err != nil {
+					refused.Add(1)
+				}
+				if difference == "" || differ.Add(1) > 5 {
+					continue
+				}
+				d.report(t, seed, s, difference)
+			}
+		})
+	}
+	for i := range *differQueries {
+		next <- *differSeed + uint64(i)
+	}
+	close(next)
+	asking.Wait()
+	t.Logf("%d statements, %d refused by both", *differQueries, refused.Load())
+	if n := differ.Load(); n > 0 {
+		t.Errorf("%d of %d differ", n, *differQueries)
+	}
+	if int(refused.Load())*10 > *differQueries {
+		t.Errorf("%d of %d statements were refused: they prove little", refused.Load(), *differQueries)
+	}
+}
+
+// differ is a mesh and one database with the same rows.
+type differ struct {
+	*world
+	tables []*sqltest.Table
+	one    *olap.DB
+}
+
+func startDiffer(t *testing.T) *differ {
+	tables, err := sqltest.Tables(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dirs []string
+	described := map[string]bool{}
+	for _, table := range tables {
+		if !described[table.Product] {
+			dirs = append(dirs, folder(t, table.Descriptor))
+			described[table.Product] = true
+		}
+	}
+	d := &differ{world: startWorld(t, t.TempDir(), dirs...), tables: tables}
+	if d.one, err = olap.OpenMemory(t.Context(), olap.Options{TempDir: t.TempDir()}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.one.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	d.load(t)
+	for _, table := range tables {
+		d.send(t, table)
+	}
+	return d
+}
+
+// load puts the rows into the one database.
+func (d *differ) load(t *testing.T) {
+	var places []olap.Place
+	var columns [][]string
+	for _, table := range d.tables {
+		names := []olap.TableRef{{Schema: table.Product, Name: table.Port}, {Schema: table.Product, Name: table.Port + "_v1"}}
+		if table.Product == table.Port {
+			names = append(names, olap.TableRef{Name: table.Port})
+		}
+		places = append(places, olap.Place{Names: names, Home: table.Product, Columns: table.Schema})
+		columns = append(columns, nil)
+		for _, f := range table.Schema.Fields() {
+			columns[len(columns)-1] = append(columns[len(columns)-1], f.Name)
+		}
+	}
+	stage, err := d.one.NewStage(t.Context(), places, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stage.Clear(t.Context(), columns); err != nil {
+		t.Fatal(err)
+	}
+	for i, table := range d.tables {
+		given := false
+		err := stage.Fill(t.Context(), i, func(context.Context) (arrow.RecordBatch, error) {
+			if given {
+				return nil, io.EOF
+			}
+			given = true
+			table.Rows.Retain()
+			return table.Rows, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// send publishes the rows to their product.
+func (d *differ) send(t *testing.T, table *sqltest.Table) {
+	if len(table.Lines) == 0 {
+		return
+	}
+	lines := make([]string, len(table.Lines))
+	for i, l := range table.Lines {
+		lines[i] = string(l)
+	}
+	if sent := d.publish(t, table.Product+"."+table.Port, lines...); sent.Dead > 0 {
+		letters, err := d.client.DeadLetters(t.Context(), table.Product+"."+table.Port)
+		t.Fatalf("%d rows of %s were refused: %.1000v %v", sent.Dead, table.SQL(), letters, err)
+	}
+}
+
+// report tells of a statement that is answered differently, in its simplest form.
+func (d *differ) report(t *testing.T, seed uint64, s sqltest.Statement, difference string) {
+	small := sqltest.Smaller(d.tables, s, 300, func(s sqltest.Statement) bool {
+		difference, _ := d.compare(t.Context(), s)
+		return difference != ""
+	})
+	less, _ := d.compare(t.Context(), small)
+	t.Errorf("seed %d: %s\n%s %v\nsimpler: %s\n%s %v", seed, difference, s.SQL, s.Args, less, small.SQL, small.Args)
+}
+
+// compare asks both; err is what both say of a statement that they refuse.
+func (d *differ) compare(ctx context.Context, s sqltest.Statement) (difference string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	want, err := d.askOne(ctx, s)
+	got, meshErr := d.askMesh(ctx, s)
+	if err != nil || meshErr != nil {
+		if fault.KindOf(err) == fault.KindOf(meshErr) && (err == nil) == (meshErr == nil) && errorClass(err) == errorClass(meshErr) {
+			return "", err
+		}
+		return fmt.Sprintf("the mesh says %v, one database says %v", meshErr, err), err
+	}
+	return want.differs(got, s.Ordered), nil
+}
+
+func (d *differ) askOne(ctx context.Context, s sqltest.Statement) (*answered, error) {
+	rows, err := d.one.Query(ctx, olap.Query{SQL: s.SQL, Named: s.Args})
+	if err != nil {
+		return nil, err
+	}
+	a, err := collect(ctx, s, rows.Schema(), rows.Next)
+	return a, errors.Join(err, rows.Close())
+}
+
+func (d *differ) askMesh(ctx context.Context, s sqltest.Statement) (*answered, error) {
+	rows, err := d.client.Query(ctx, serve.QueryRequest{SQL: s.SQL, Args: s.Args})
+	if err != nil {
+		return nil, err
+	}
+	a, err := collect(ctx, s, rows.Schema(), rows.Next)
+	return a, errors.Join(err, rows.Close())
+}
+
+// errorClass is what DuckDB calls an error: "binder error".
+func errorClass(err error) string {
+	if err == nil {
+		return ""
+	}
+	for part := range strings.SplitSeq(err.Error(), ": ") {
+		if strings.HasSuffix(part, " error") {
+			return part
+		}
+	}
+	return ""
+}
+
+// answered is an answer, ready to compare.
+type answered struct {
+	columns string
+	rows    []answeredRow
+}
+
+type answeredRow struct {
+	exact string
+	rough []float64
+}
+
+func collect(ctx context.Context, s sqltest.Statement, schema *arrow.Schema, next func(context.Context) (arrow.RecordBatch, error)) (*answered, error) {
+	a := &answered{}
+	for _, f := range schema.Fields() {
+		a.columns += fmt.Sprintf("%s %s, ", f.Name, f.Type)
+	}
+	for {
+		b, err := next(ctx)
+		if errors.Is(err, io.EOF) {
+			return a, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		for i := range int(b.NumRows()) {
+			a.rows = append(a.rows, readRow(s, b, i))
+		}
+		b.Release()
+	}
+}
+
+func readRow(s sqltest.Statement, b arrow.RecordBatch, i int) answeredRow {
+	var r answeredRow
+	var text []byte
+	for c, col := range b.Columns() {
+		if f, ok := col.(*array.Float64); ok && slices.Contains(s.Rough, c) && !col.IsNull(i) {
+			r.rough = append(r.rough, f.Value(i))
+			continue
+		}
+		if f, ok := col.(*array.Float64); ok && !col.IsNull(i) { // JSON has no infinities
+			text = strconv.AppendFloat(text, f.Value(i), 'g', -1, 64)
+		} else {
+			text, _ = cell.AppendJSON(text, col, i)
+		}
+		text = append(text, '|')
+	}
+	r.exact = string(text)
+	return r
+}
+
+// differs says how another answer differs from this one, "" when it does not.
+func (a *answered) differs(other *answered, ordered bool) string {
+	if a.columns != other.columns {
+		return fmt.Sprintf("columns %s, want %s", other.columns, a.columns)
+	}
+	if len(a.rows) != len(other.rows) {
+		return fmt.Sprintf("%d rows, want %d", len(other.rows), len(a.rows))
+	}
+	if !ordered {
+		for _, rows := range [][]answeredRow{a.rows, other.rows} {
+			slices.SortFunc(rows, func(x, y answeredRow) int {
+				if c := strings.Compare(x.exact, y.exact); c != 0 {
+					return c
+				}
+				return slices.Compare(x.rough, y.rough)
+			})
+		}
+	}
+	for i, want := range a.rows {
+		if got := other.rows[i]; got.exact != want.exact || !slices.EqualFunc(got.rough, want.rough, near) {
+			return fmt.Sprintf("row %d is %s %v, want %s %v", i, got.exact, got.rough, want.exact, want.rough)
+		}
+	}
+	return ""
+}
+
+// near says whether two sums of the same numbers in different orders may be these.
+func near(x, y float64) bool {
+	return x == y || math.IsNaN(x) && math.IsNaN(y) || math.Abs(x-y) <= 1e-9*max(1, math.Abs(x), math.Abs(y))
+}
