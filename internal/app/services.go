@@ -35,13 +35,14 @@ func (p *Product) startServing(ctx context.Context) error {
 	var err error
 	p.service, err = mesh.Serve(p.leaf.Conn(), mesh.ServiceSpec{
 		Name: desc.Metadata.Name, Version: desc.Metadata.Version, Description: desc.Metadata.Description,
-		Endpoints: map[string]mesh.Handler{
-			"get": p.serveGet, "scan": p.serveScan, "query": p.serveQuery,
+		Endpoints: withStreams(mesh.NewAdmin(p.leaf.Conn(), ""), map[string]mesh.Handler{
+			product.EndpointStreams: answerJSON(p.streams),
+			"get":                   p.serveGet, "scan": p.serveScan, "query": p.serveQuery,
 			"await": answerJSON(p.await), "entry": answerJSON(p.entryCall),
 			"replay": answerJSON(p.Replay), "purge": answerJSON(p.PurgeDead), "rebuild": answerJSON(p.Rebuild),
 			"ping":   func(context.Context, []byte, func([]byte) error) ([]byte, error) { return nil, nil },
 			"tables": answerJSON(p.tablesIn), "tail": p.serveTail, "letters": p.serveLetters, "session": answerJSON(p.session),
-		},
+		}),
 		ByReader: p.serveSubscribe,
 	})
 	if err != nil || p.o.HTTP == "" {

@@ -56,6 +56,7 @@ func commands() []listed {
 		{groupUse, newCatalog},
 		{groupUse, newUI},
 
+		{groupCare, newStream},
 		{groupCare, newDeadletter},
 		{groupCare, newRebuild},
 		{groupCare, newCreds},

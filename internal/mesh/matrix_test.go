@@ -26,6 +26,7 @@ var matrixSubjects = []string{
 	"mesh.flights.subscribe", "mesh.flights.subscribe.delays", "mesh.flights.subscribe.airports",
 	"mesh.delays.get", "mesh.delays.purge", "mesh.delays.control", "mesh.delays.leaf", "mesh.delays.subscribe.flights",
 	"mesh.airports.get", "mesh.airports.subscribe.delays", "mesh.airports.control", "mesh.other",
+	"mesh.flights.streams", "mesh.flights.message", "mesh.flights.subjects", "mesh.delays.streams", "mesh.hub.streams", "mesh.hub.message",
 	"mesh.hub.issue", "mesh.hub.revoke", "mesh.hub.credentials", "mesh.hub.present", "mesh.up_.add", "mesh.up_.remove",
 	// records
 	"aviation.flights.flights.v1.k1", "aviation.delays.delays.v1", "in.aviation.flights.flights.v1.session",
@@ -71,6 +72,7 @@ var flightsSubscribes = []string{
 	"mesh.flights.get", "mesh.flights.query", "mesh.flights.tail", "mesh.flights.letters", "mesh.flights.control",
 	"mesh.flights.purge", "mesh.flights.rebuild", "mesh.flights.replay", "mesh.flights.session", "mesh.flights.leaf",
 	"mesh.flights.subscribe", "mesh.flights.subscribe.delays", "mesh.flights.subscribe.airports",
+	"mesh.flights.streams", "mesh.flights.message", "mesh.flights.subjects",
 	"in.aviation.flights.flights.v1.session", "deliver.flights.delays.delays.v1", "_INBOX.product.flights.x",
 	"$JS.FC.flights.hash.flights-v1.delays.x", "$JS.FC.flights.hash.flights-v1.airports.x", "$JS.FC.flights.hash.other-v1.delays.x",
 	"$SRV.PING", "$SRV.INFO", "$SRV.STATS", "$SRV.PING.flights", "$SRV.PING.flights.id",
@@ -85,7 +87,7 @@ var delaysPublishes = []string{
 }
 
 var delaysSubscribes = []string{
-	"mesh.delays.get", "mesh.delays.purge", "mesh.delays.control", "mesh.delays.leaf", "mesh.delays.subscribe.flights",
+	"mesh.delays.get", "mesh.delays.purge", "mesh.delays.control", "mesh.delays.leaf", "mesh.delays.subscribe.flights", "mesh.delays.streams",
 	"in.aviation.delays.delays.v1.session", "_INBOX.product.delays.x",
 	"deliver.delays.flights.flights.v1", "deliver.delays.flights.ANSWER.call", "deliver.delays.airports.airports.v1",
 	"$JS.FC.delays.hash.delays-v1.flights.x",
@@ -95,6 +97,7 @@ var delaysSubscribes = []string{
 var readerPublishes = []string{
 	"mesh.flights.get", "mesh.flights.query", "mesh.flights.tail", "mesh.flights.letters", "mesh.flights.control",
 	"mesh.delays.get", "mesh.delays.control", "mesh.airports.get", "mesh.airports.control",
+	"mesh.flights.streams", "mesh.flights.message", "mesh.flights.subjects", "mesh.delays.streams", "mesh.hub.streams", "mesh.hub.message",
 	"$JS.API.DIRECT.GET.KV_catalog", "$JS.hub.API.DIRECT.GET.KV_catalog", // which is the same to a client
 	"$SRV.PING", "$SRV.INFO", "$SRV.STATS", "$SRV.PING.flights", "$SRV.PING.flights.id", "$SRV.PING.delays", "$SRV.INFO.delays.id",
 }

@@ -148,3 +148,15 @@ func MessageBefore(ctx context.Context, nc *Conn, stream string, seq record.Seq)
 	}
 	return Message{}, false, nil
 }
+
+// parseHeader reads headers as they are stored; nil where there are none.
+func parseHeader(stored []byte) (Header, error) {
+	if len(stored) == 0 {
+		return nil, nil
+	}
+	h, err := nats.DecodeHeadersMsg(stored)
+	if err != nil {
+		return nil, fmt.Errorf("headers: %w", err)
+	}
+	return h, nil
+}

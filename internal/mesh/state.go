@@ -55,20 +55,30 @@ func State(ctx context.Context, nc *Conn, domain, stream string) (StreamState, e
 // SubjectCounts is how many messages each subject that matches filter has.
 func SubjectCounts(ctx context.Context, nc *Conn, domain, stream, filter string) (map[string]uint64, error) {
 	out := map[string]uint64{}
-	for {
+	err := subjectPages(ctx, nc, domain, stream, filter, func(page map[string]uint64) error {
+		maps.Copy(out, page)
+		return nil
+	})
+	return out, err
+}
+
+// subjectPages gives emit the subjects that match filter, page by page.
+func subjectPages(ctx context.Context, nc *Conn, domain, stream, filter string, emit func(map[string]uint64) error) error {
+	for got := 0; ; {
 		req := api.JSApiStreamInfoRequest{SubjectsFilter: filter}
-		req.Offset = len(out)
+		req.Offset = got
 		answer, err := ask[api.JSApiStreamInfoResponse](ctx, nc, domain, fmt.Sprintf(api.JSApiStreamInfoT, stream), req)
 		if err != nil {
-			return nil, fmt.Errorf("stream %s: %w", stream, err)
+			return fmt.Errorf("stream %s: %w", stream, err)
 		}
 		if answer.StreamInfo == nil || len(answer.State.Subjects) == 0 {
-			return out, nil
+			return nil
 		}
-		before := len(out)
-		maps.Copy(out, answer.State.Subjects)
-		if len(out) >= answer.Total || len(out) == before {
-			return out, nil
+		if err := emit(answer.State.Subjects); err != nil {
+			return err
+		}
+		if got += len(answer.State.Subjects); got >= answer.Total {
+			return nil
 		}
 	}
 }

@@ -14,6 +14,13 @@ const UpService = "up_" // of a mesh of one process, which takes products
 // EndpointControl is the endpoint at which a call of a product's service is steered.
 const EndpointControl = "control"
 
+// The endpoints at which a product and the hub tell of their streams.
+const (
+	EndpointStreams  = "streams"
+	EndpointMessage  = "message"
+	EndpointSubjects = "subjects"
+)
+
 // SubscribeSubject is where reader asks the product to send a port's records to its mirror.
 func SubscribeSubject(product, reader string) string {
 	return ServiceSubject(product, "subscribe") + "." + reader

@@ -49,6 +49,7 @@ func (h Holder) Inbox() string {
 var (
 	readEndpoints = []string{
 		product.EndpointControl, "await", "entry", "get", "letters", "ping", "query", "scan", "tables", "tail",
+		product.EndpointStreams, product.EndpointMessage, product.EndpointSubjects,
 	}
 	careEndpoints = []string{"purge", "rebuild", "replay", "session"}
 )
