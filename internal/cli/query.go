@@ -8,7 +8,6 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,10 +16,12 @@ import (
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/render"
 	"github.com/meshctl/meshctl/internal/serve"
+	"github.com/meshctl/meshctl/internal/shell"
 )
 
 type queryOpts struct {
-	SQL    string
+	SQL    string // the argument
+	Inline string // of -c
 	File   string
 	Limit  int64
 	Vars   map[string]string
@@ -31,7 +32,8 @@ type queryOpts struct {
 // parquet is the one format that needs a file: its end says where its parts are.
 const parquet render.Format = "parquet"
 
-const queryLong = `Run one SELECT (DuckDB's SQL) over the mesh. Tables are named product.port, or by the
+const queryLong = `Run SELECTs (DuckDB's SQL) over the mesh, several with ; between them. Without any, on a
+terminal, it is a shell: with completion, history and commands that \? lists. Tables are named product.port, or by the
 product's name alone for the port of the same name or its only one. That is the newest
 major version; another one is named by its number, as in product.port_v1. SQL wants
 double quotes around a name with a dash: "my-product".port.
@@ -39,7 +41,8 @@ double quotes around a name with a dash: "my-product".port.
 On stderr it says as of which record and time of each table the answer holds. With
 -o parquet --out FILE the answer becomes a Parquet file.`
 
-const queryExample = `  meshctl query 'SELECT origin, avg(delay) FROM flights GROUP BY origin'
+const queryExample = `  meshctl query
+  meshctl query 'SELECT origin, avg(delay) FROM flights GROUP BY origin'
   meshctl query 'SELECT name, late FROM delays JOIN airports USING (iata)'
   meshctl query -f report.sql -o json
   echo 'SELECT count(*) FROM flights' | meshctl query
@@ -54,11 +57,15 @@ func newQuery(g *globals) *cobra.Command {
 			if len(args) == 1 {
 				o.SQL = args[0]
 			}
+			if o.SQL == "" && o.Inline == "" && o.File == "" && g.InTTY && g.OutTTY {
+				return runShell(cmd.Context(), g, o)
+			}
 			return runQuery(cmd.Context(), g, o)
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&o.File, "file", "f", "", "read the statement from this `file`")
+	f.StringVarP(&o.Inline, "command", "c", "", "run this `SQL`, as the argument is")
+	f.StringVarP(&o.File, "file", "f", "", "read the statements from this `file`")
 	f.Int64Var(&o.Limit, "limit", 0, "print at most `n` rows; 0 for all")
 	f.StringToStringVar(&o.Vars, "var", nil, "bind `name=value` to $name; may be repeated")
 	f.StringVar(&o.Out, "out", "", "write the answer to this `file`")
@@ -66,52 +73,84 @@ func newQuery(g *globals) *cobra.Command {
 	return cmd
 }
 
-// statement is the SQL from where the options say.
-func (o *queryOpts) statement(g *globals) (string, error) {
+// text is the SQL from where the options say.
+func (o *queryOpts) text(g *globals) (string, error) {
+	given := 0
+	for _, from := range []string{o.SQL, o.Inline, o.File} {
+		if from != "" {
+			given++
+		}
+	}
 	switch {
-	case o.SQL != "" && o.File != "":
-		return "", usageHint("leave one of them out", "both SQL and --file were given")
-	case o.SQL != "":
-		return o.SQL, nil
+	case given > 1:
+		return "", usageHint("give the SQL in one way", "only one of the argument, -c and --file can be given")
 	case o.File != "":
 		text, err := os.ReadFile(g.Abs(o.File))
 		if err != nil {
 			return "", fault.New(fault.Invalid, "check the path", "read the statement: %w", err)
 		}
 		return string(text), nil
-	case g.InTTY:
-		return "", usageHint(`give it as an argument, with -f FILE or on stdin`, "the statement is missing")
+	case given > 0 || g.InTTY:
+		return o.SQL + o.Inline, nil
 	}
 	text, err := io.ReadAll(io.LimitReader(g.In, 1<<20))
 	if err != nil {
 		return "", fmt.Errorf("read the statement from stdin: %w", err)
 	}
-	if strings.TrimSpace(string(text)) == "" {
-		return "", usageHint(`give it as an argument, with -f FILE or on stdin`, "the statement is missing")
-	}
 	return string(text), nil
 }
 
+// statements are those of the text.
+func (o *queryOpts) statements(g *globals) ([]string, error) {
+	text, err := o.text(g)
+	if err != nil {
+		return nil, err
+	}
+	all := shell.Statements(text)
+	switch {
+	case len(all) == 0:
+		return nil, usageHint(`give it as an argument, with -f FILE or on stdin`, "the statement is missing")
+	case len(all) > 1 && o.Out != "":
+		return nil, usageHint("give one statement, or leave out --out", "there are %d statements, and a file holds one answer", len(all))
+	}
+	return all, nil
+}
+
+// request is what a statement is sent with.
+func (o *queryOpts) request() serve.QueryRequest {
+	r := serve.QueryRequest{Limit: o.Limit}
+	if len(o.Vars) > 0 {
+		r.Args = map[string]any{}
+		for name, value := range o.Vars {
+			r.Args[name] = value
+		}
+	}
+	return r
+}
+
 func runQuery(ctx context.Context, g *globals, o queryOpts) (err error) {
-	sql, err := o.statement(g)
+	statements, err := o.statements(g)
 	if err != nil {
 		return err
 	}
 	if o.Limit < 0 {
 		return usageHint("give 0 for all rows", "--limit %d is below 0", o.Limit)
 	}
-	request := serve.QueryRequest{SQL: sql, Limit: o.Limit}
-	if len(o.Vars) > 0 {
-		request.Args = map[string]any{}
-		for name, value := range o.Vars {
-			request.Args[name] = value
-		}
-	}
+	request := o.request()
 	return g.withClient(ctx, 0, func(ctx context.Context, c *app.Client) error {
-		if o.Output.format == parquet {
-			return queryToParquet(ctx, g, c, request, o)
+		for i, sql := range statements {
+			request.SQL = sql
+			answer := queryToText
+			if o.Output.format == parquet {
+				answer = queryToParquet
+			}
+			if err := answer(ctx, g, c, request, o); err != nil && len(statements) > 1 {
+				return fmt.Errorf("statement %d of %d: %w", i+1, len(statements), err)
+			} else if err != nil {
+				return err
+			}
 		}
-		return queryToText(ctx, g, c, request, o)
+		return nil
 	})
 }
 

@@ -105,7 +105,7 @@ func (m *Model) writer(g *grid) func(context.Context, string, render.Format) err
 		}
 	}
 	if e, p := m.target(); m.top() == nil && m.pane.tab == tabSample && g.filter.empty() && p != nil {
-		request := serve.QueryRequest{SQL: "SELECT * FROM " + sqlName(e, p), Limit: sampleRows}
+		request := serve.QueryRequest{SQL: "SELECT * FROM " + browse.SQLName(e, p), Limit: sampleRows}
 		return func(ctx context.Context, path string, f render.Format) (err error) {
 			a, err := m.src.Query(ctx, request)
 			if err != nil {

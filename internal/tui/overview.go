@@ -154,7 +154,7 @@ func portOverview(m *Model, e *catalog.Entry, p *catalog.Port, w int) []line {
 			f.lines = append(f.lines, spans(in(bad, strings.Repeat(" ", factName)+l)))
 		}
 	}
-	f.add("SQL", in(accent, sqlName(e, p)))
+	f.add("SQL", in(accent, browse.SQLName(e, p)))
 	f.add("stream", in(plain, p.Stream+" in domain "+e.Product.Metadata.Name+", subject "+e.ID(p).Subject()+".>"))
 	return f.lines
 }

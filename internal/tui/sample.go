@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
-	"strings"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/apache/arrow-go/v18/arrow"
 
-	"github.com/meshctl/meshctl/internal/catalog"
+	"github.com/meshctl/meshctl/internal/browse"
 	"github.com/meshctl/meshctl/internal/cell"
 	"github.com/meshctl/meshctl/internal/serve"
 )
@@ -19,28 +17,11 @@ import (
 // sampleRows is how many rows a sample has.
 const sampleRows = 200
 
-var bare = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
-
-// sqlName is a port's table as SQL takes it.
-func sqlName(e *catalog.Entry, p *catalog.Port) string {
-	name, schema := p.Table, e.Product.Metadata.Name
-	if rest, ok := strings.CutPrefix(p.Table, schema+"."); ok {
-		name = rest
-	}
-	quoted := func(s string) string {
-		if bare.MatchString(s) {
-			return s
-		}
-		return `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
-	}
-	return quoted(schema) + "." + quoted(name)
-}
-
 // loadSample asks for some rows of the port.
 func (m *Model) loadSample() tea.Cmd {
 	e, p := m.target()
 	gen := m.pane.gen
-	request := serve.QueryRequest{SQL: "SELECT * FROM " + sqlName(e, p), Limit: sampleRows}
+	request := serve.QueryRequest{SQL: "SELECT * FROM " + browse.SQLName(e, p), Limit: sampleRows}
 	return m.ask(m.paneContext(), func(ctx context.Context) tea.Msg {
 		header, rows, numbers, err := m.rowsOf(ctx, request)
 		if err != nil {

@@ -66,7 +66,7 @@ func (m *Model) openSQL(statement string) tea.Cmd {
 	s := m.sql
 	if statement == "" && strings.TrimSpace(s.editor.Value()) == "" {
 		if e, p := m.target(); p != nil {
-			statement = "SELECT * FROM " + sqlName(e, p) + " LIMIT 1000;"
+			statement = "SELECT * FROM " + browse.SQLName(e, p) + " LIMIT 1000;"
 		}
 	}
 	if statement != "" {
