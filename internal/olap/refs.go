@@ -1,7 +1,6 @@
 package olap
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -115,7 +114,7 @@ func examine(ctx context.Context, c *conn, sql string) ([]TableRef, error) {
 	w := walker{refs: map[TableRef]bool{}}
 	w.walk(tree.Statements[0], nil)
 	if w.forbidden != "" {
-		return nil, fault.New(fault.Rejected, "read tables only, no files, settings or extensions", "the function %s cannot be queried", w.forbidden)
+		return nil, fault.New(fault.Rejected, "read tables only, no files, settings or extensions", "%s cannot be queried", w.forbidden)
 	}
 	return slices.SortedFunc(maps.Keys(w.refs), func(a, b TableRef) int {
 		return strings.Compare(a.String(), b.String())
@@ -124,16 +123,6 @@ func examine(ctx context.Context, c *conn, sql string) ([]TableRef, error) {
 
 // explain is what comes before the statement that is explained.
 var explain = regexp.MustCompile(`(?is)^(?:\s|--[^\n]*\n|/\*.*?\*/)*EXPLAIN\s+(?:ANALYZE\s+)?(?:\([^)]*\)\s*)?`)
-
-// tableFunctions are those that a FROM may call. A list of what is allowed, because
-// others read files, follow pointers, run text as SQL, or change the database's state
-// (enable_logging, force_checkpoint) even from a SELECT.
-var tableFunctions = map[string]bool{
-	"unnest": true, "range": true, "generate_series": true, "repeat": true, "repeat_row": true, "summary": true,
-	"json_each": true, "json_tree": true, "histogram": true, "histogram_values": true, "pg_timezone_names": true,
-	"duckdb_columns": true, "duckdb_functions": true, "duckdb_keywords": true, "duckdb_schemas": true,
-	"duckdb_tables": true, "duckdb_types": true, "duckdb_views": true, "pragma_table_info": true, "pragma_version": true,
-}
 
 type syntax struct {
 	Error      bool   `json:"error"`
@@ -153,10 +142,11 @@ func parse(ctx context.Context, c *conn, sql string) (syntax, error) {
 	return tree, nil
 }
 
-// walker collects table names from a syntax tree, and a function that is not allowed.
+// walker collects table names from a syntax tree, and what is not allowed.
 type walker struct {
 	refs      map[TableRef]bool
-	forbidden string
+	selects   int
+	forbidden string // what may not be queried, in words
 }
 
 // walk visits node; scope holds the lower-case names that WITH defines around it.
@@ -178,17 +168,25 @@ func (w *walker) walk(node any, scope map[string]bool) {
 }
 
 func (w *walker) visit(n map[string]any, scope map[string]bool) {
-	if n["type"] == "BASE_TABLE" {
+	switch n["type"] {
+	case "SELECT_NODE":
+		if w.selects++; w.selects > mostSelects {
+			w.forbid(fmt.Sprintf("a statement of more than %d SELECTs", mostSelects))
+		}
+	case "BASE_TABLE":
 		schema, _ := n["schema_name"].(string)
 		name, _ := n["table_name"].(string)
+		catalog, _ := n["catalog_name"].(string)
 		if schema != "" || !scope[strings.ToLower(name)] {
-			w.refs[TableRef{schema, name}] = true
+			w.table(catalog, schema, name)
 		}
-	}
-	if n["type"] == "TABLE_FUNCTION" {
-		call, _ := n["function"].(map[string]any)
-		if name, _ := call["function_name"].(string); !tableFunctions[strings.ToLower(name)] {
-			w.forbidden = cmp.Or(name, "in FROM")
+	case "TABLE_FUNCTION":
+		w.tableFunction(n)
+	case "SHOW_REF":
+		w.shown(n)
+	case "FUNCTION":
+		if name, _ := n["function_name"].(string); forbiddenFunctions[strings.ToLower(name)] {
+			w.forbid("the function " + name)
 		}
 	}
 }
