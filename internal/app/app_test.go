@@ -94,14 +94,18 @@ func meshOptions(t testing.TB, data, state string, dirs ...string) MeshOptions {
 
 func startWorld(t *testing.T, data string, dirs ...string) *world {
 	t.Helper()
-	state := t.TempDir()
-	m, err := StartMesh(t.Context(), meshOptions(t, data, state, dirs...))
+	return startWorldWith(t, meshOptions(t, data, t.TempDir(), dirs...))
+}
+
+func startWorldWith(t *testing.T, o MeshOptions) *world {
+	t.Helper()
+	m, err := StartMesh(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := &world{mesh: m}
 	t.Cleanup(func() { w.stop(t) })
-	if w.client, err = Dial(t.Context(), ClientOptions{StateDir: state}); err != nil {
+	if w.client, err = Dial(t.Context(), ClientOptions{StateDir: o.Hub.StateDir}); err != nil {
 		t.Fatal(err)
 	}
 	return w

@@ -2,11 +2,16 @@ package app
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"runtime/debug"
 	"runtime/metrics"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/meshctl/meshctl/internal/olap"
 )
 
 // What a process of products may take for its Go heap, for each of them, before the
@@ -25,6 +30,7 @@ const gcPercent = 400
 // keepHeap sets up the garbage collector for a process of so many products, until ctx is
 // done. What GOGC and GOMEMLIMIT say in env is kept.
 func keepHeap(ctx context.Context, env []string, products func() int) {
+	olap.SetCeiling(mayTake())
 	if !sets(env, "GOGC") {
 		defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
 	}
@@ -52,4 +58,24 @@ func sets(env []string, name string) bool {
 		value, ok := strings.CutPrefix(v, name+"=")
 		return ok && value != ""
 	})
+}
+
+// mayTake is how much memory the process may take before statements are refused it: of a
+// container nearly all, of a whole machine less. It is 0, no bound, where the system does
+// not tell.
+func mayTake() int64 {
+	if text, err := os.ReadFile("/sys/fs/cgroup/memory.max"); err == nil {
+		if n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil {
+			return n / 10 * 9
+		}
+	}
+	text, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return 0
+	}
+	var kib int64
+	if _, err := fmt.Sscanf(string(text), "MemTotal: %d kB", &kib); err != nil {
+		return 0
+	}
+	return kib << 10 / 4 * 3
 }

@@ -25,6 +25,7 @@ type MeshOptions struct {
 	Logger  *slog.Logger
 	// LoseExpired is as in ProductOptions, for every product.
 	LoseExpired bool
+	Queries     QueryLimits // of every product
 }
 
 // Mesh is a hub and products in one process.

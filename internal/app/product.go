@@ -40,6 +40,7 @@ type ProductOptions struct {
 	BucketKeys string
 	// MaintainEvery is how often a table is asked whether a roll or compaction is due; 5 s when 0.
 	MaintainEvery time.Duration
+	Queries       QueryLimits
 }
 
 // Product is a running product: a leaf, its stores, and the steps between them.
@@ -52,6 +53,7 @@ type Product struct {
 	tables     *olap.DB
 	memory     int64              // what the descriptor gave it at the start
 	store      olap.BucketOptions // as it was at the start
+	queries    *queries
 	service    *mesh.Service
 	http       *serve.Server
 	steps      *group
@@ -88,7 +90,7 @@ func StartProduct(ctx context.Context, o ProductOptions) (_ *Product, err error)
 		o: o, log: o.Logger.With("product", desc.Metadata.Name), started: time.Now().UTC(),
 		ports: map[string]*port{}, inputs: map[string]*input{},
 		mirrors: map[string]*mirror{}, registered: make(chan struct{}),
-		applied: make(chan struct{}, 1), failed: make(chan error, 1),
+		applied: make(chan struct{}, 1), failed: make(chan error, 1), queries: newQueries(desc.Metadata.Name, o.Queries),
 	}
 	if p.data, err = claimData(o.Data, productData, desc.Metadata.Name); err != nil {
 		return nil, err

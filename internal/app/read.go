@@ -4,19 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
-	"time"
-
-	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/kv"
-	"github.com/meshctl/meshctl/internal/olap"
 	"github.com/meshctl/meshctl/internal/record"
 	"github.com/meshctl/meshctl/internal/serve"
 )
-
-// queryLimit is how long a product works on one query.
-const queryLimit = 5 * time.Minute
 
 func (pt *port) keyed() (*kv.Store, error) {
 	if pt.kv == nil {
@@ -110,44 +103,4 @@ func (pt *port) keyRange(r serve.ScanRequest) (kv.Range, error) {
 		*part.into = key
 	}
 	return keys, nil
-}
-
-// Query runs one SELECT over the product's tables.
-func (p *Product) Query(ctx context.Context, r serve.QueryRequest, schema func(*arrow.Schema) error, emit func(arrow.RecordBatch) error) (serve.QueryAnswer, error) {
-	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, queryLimit)
-	defer cancel()
-	var a serve.QueryAnswer
-	if r.Limit < 0 {
-		return a, fault.New(fault.Invalid, "give 0 for all rows", "the limit %d is below 0", r.Limit)
-	}
-	rows, err := p.sql().Query(ctx, olap.Query{SQL: r.SQL, Named: r.Args, MaxRows: r.Limit})
-	if err != nil {
-		return a, err
-	}
-	err = func() error {
-		if err := schema(rows.Schema()); err != nil {
-			return err
-		}
-		for {
-			batch, err := rows.Next(ctx)
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			a.Rows += batch.NumRows()
-			err = emit(batch)
-			batch.Release()
-			if err != nil {
-				return err
-			}
-		}
-	}()
-	a.More, a.Watermarks = rows.Truncated(), rows.Watermarks()
-	a.Millis = float64(time.Since(began).Microseconds()) / 1000
-	err = errors.Join(err, rows.Close())
-	p.log.Info("query", "sql", r.SQL, "rows", a.Rows, "ms", a.Millis, "error", err)
-	return a, err
 }

@@ -50,7 +50,7 @@ func (p *Product) startServing(ctx context.Context) error {
 	}
 	p.http, err = serve.Listen(ctx, p.o.HTTP, serve.NewHandler(p, serve.Options{
 		Logger: p.log, Version: p.o.Version, LoopbackOnly: serve.IsLoopback(p.o.HTTP),
-		Ready: func(context.Context) error { return p.Ready() },
+		Ready: func(context.Context) error { return p.Ready() }, Metrics: p.queries.stats.Write,
 	}))
 	return err
 }
@@ -100,6 +100,7 @@ func (p *Product) serveQuery(ctx context.Context, req []byte, send func([]byte) 
 	if err != nil {
 		return nil, err
 	}
+	q.Caller = mesh.Caller(ctx)
 	var buf bytes.Buffer
 	var w *ipc.Writer
 	a, err := p.Query(ctx, q, func(s *arrow.Schema) error {

@@ -36,6 +36,21 @@ type ServiceSpec struct {
 	MaxCalls int // most at one time, further ones are refused; 256 when 0
 }
 
+// callerKey is where a handler's context has the subject that the answer goes to.
+type callerKey struct{}
+
+// Caller says who asked for what a Handler answers, such as "user ann" or "product
+// delays": whose inbox the answer goes to, for nobody else's credential hears that. It is
+// empty where the mesh asks for no credentials.
+func Caller(ctx context.Context) string {
+	reply, _ := ctx.Value(callerKey{}).(string)
+	tokens := strings.Split(reply, ".")
+	if len(tokens) < 4 || tokens[0] != "_INBOX" {
+		return ""
+	}
+	return tokens[1] + " " + tokens[2]
+}
+
 // Service answers calls until it is closed. It is a NATS micro service, so `nats
 // micro` and $SRV.PING, INFO and STATS know it.
 type Service struct {
@@ -139,7 +154,7 @@ func (s *Service) accept(h Handler, r micro.Request) {
 		s: s, name: nats.Header(r.Headers()).Get(headerCall), reply: r.Reply(),
 		took: make(chan struct{}, 1),
 	}
-	c.ctx, c.cancel = context.WithCancelCause(s.ctx)
+	c.ctx, c.cancel = context.WithCancelCause(context.WithValue(s.ctx, callerKey{}, r.Reply()))
 	if err := s.admit(c); err != nil {
 		c.cancel(nil)
 		m := &nats.Msg{Subject: c.reply}

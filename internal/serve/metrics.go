@@ -56,11 +56,27 @@ func (q *requests) observe(method, route, code string, took time.Duration) {
 		h = &histogram{}
 		q.times[route] = h
 	}
+	h.observe(took)
+}
+
+func (h *histogram) observe(took time.Duration) {
 	h.count++
 	h.sum += took.Seconds()
 	if i, _ := slices.BinarySearch(durations[:], took.Seconds()); i < len(durations) {
 		h.buckets[i]++
 	}
+}
+
+// write writes the samples of a histogram; labels are names and values in turn.
+func (h *histogram) write(w io.Writer, name string, labels ...string) {
+	sum := uint64(0)
+	for i, le := range durations {
+		sum += h.buckets[i]
+		sample(w, name+"_bucket", float64(sum), append(slices.Clone(labels), "le", strconv.FormatFloat(le, 'g', -1, 64))...)
+	}
+	sample(w, name+"_bucket", float64(h.count), append(slices.Clone(labels), "le", "+Inf")...)
+	sample(w, name+"_sum", h.sum, labels...)
+	sample(w, name+"_count", float64(h.count), labels...)
 }
 
 func (q *requests) write(w io.Writer) {
@@ -85,14 +101,7 @@ func (q *requests) write(w io.Writer) {
 	}
 	slices.Sort(routes)
 	for _, route := range routes {
-		h, sum := q.times[route], uint64(0)
-		for i, le := range durations {
-			sum += h.buckets[i]
-			sample(w, name+"_bucket", float64(sum), "route", route, "le", strconv.FormatFloat(le, 'g', -1, 64))
-		}
-		sample(w, name+"_bucket", float64(h.count), "route", route, "le", "+Inf")
-		sample(w, name+"_sum", h.sum, "route", route)
-		sample(w, name+"_count", float64(h.count), "route", route)
+		q.times[route].write(w, name, "route", route)
 	}
 }
 
@@ -198,5 +207,8 @@ func sample(w io.Writer, name string, value float64, labels ...string) {
 		}
 		text.WriteString(labels[i] + `="` + escape.Replace(labels[i+1]) + `"`)
 	}
-	_, _ = fmt.Fprintf(w, "%s{%s} %s\n", name, text.String(), strconv.FormatFloat(value, 'g', -1, 64))
+	if len(labels) > 0 {
+		name += "{" + text.String() + "}"
+	}
+	_, _ = fmt.Fprintf(w, "%s %s\n", name, strconv.FormatFloat(value, 'g', -1, 64))
 }

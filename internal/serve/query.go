@@ -58,6 +58,10 @@ func (h *handler) query(c *call, r QueryRequest) error {
 	if r.Limit < 0 {
 		return fault.New(fault.Invalid, "use 0 for all", "limit is %d", r.Limit)
 	}
+	if r.TimeoutMillis < 0 {
+		return fault.New(fault.Invalid, "use 0 for as long as the product allows", "timeoutMillis is %d", r.TimeoutMillis)
+	}
+	r.Caller = "http " + c.r.RemoteAddr
 	media, err := c.negotiate(rowAnswers())
 	if err != nil {
 		return err

@@ -141,6 +141,14 @@ func TestQueryNegotiates(t *testing.T) {
 
 func TestQueryAsks(t *testing.T) {
 	f := newFake()
+	asked := func() QueryRequest {
+		last := f.queries[len(f.queries)-1]
+		if !strings.HasPrefix(last.Caller, "http 127.0.0.1:") {
+			t.Errorf("the caller is %q", last.Caller)
+		}
+		last.Caller = ""
+		return last
+	}
 	at := serveFake(t, f, Options{})
 	args := map[string]any{"i": int64(9007199254740993), "f": 1.5, "s": "x", "b": true, "z": nil, "l": []any{int64(1), "y"}}
 	const text = `{"i":9007199254740993,"f":1.5,"s":"x","b":true,"z":null,"l":[1,"y"]}`
@@ -151,12 +159,12 @@ func TestQueryAsks(t *testing.T) {
 		do(t, http.MethodPost, at+"/v1/ports/legs/query", body, "Content-Type", asJSON),
 		get(t, at+"/v1/query?sql=rows+1&limit=7&args="+url.QueryEscape(text)),
 	} {
-		if got := f.queries[len(f.queries)-1]; r.StatusCode != 200 || !reflect.DeepEqual(got, want) {
+		if got := asked(); r.StatusCode != 200 || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s %s = %d %s, asked %#v", r.Request.Method, r.Request.URL, r.StatusCode, r.body, got)
 		}
 	}
 	r := do(t, http.MethodPost, at+"/v1/query?limit=2", "rows 3", "Content-Type", mediaSQL)
-	if got := f.queries[len(f.queries)-1]; r.StatusCode != 200 || !reflect.DeepEqual(got, QueryRequest{SQL: "rows 3", Limit: 2}) {
+	if got := asked(); r.StatusCode != 200 || !reflect.DeepEqual(got, QueryRequest{SQL: "rows 3", Limit: 2}) {
 		t.Errorf("statement as body = %d %s, asked %+v", r.StatusCode, r.body, got)
 	}
 }
@@ -170,6 +178,7 @@ func TestQueryRefuses(t *testing.T) {
 	}{
 		{`{"sql":""}`, asJSON, 400, "no statement"},
 		{`{"sql":"rows 1","limit":-1}`, asJSON, 400, "limit"},
+		{`{"sql":"rows 1","timeoutMillis":-1}`, asJSON, 400, "timeoutMillis"},
 		{`{"sql":"rows 1","limits":1}`, asJSON, 400, "limits"},
 		{`{"sql":"rows 1"} {}`, asJSON, 400, "more after"},
 		{`{"sql":"rows 1","args":{"a":1e999}}`, asJSON, 400, "argument a"},

@@ -70,6 +70,9 @@ type QueryRequest struct {
 	SQL   string         `json:"sql"`
 	Args  map[string]any `json:"args,omitempty"`  // bound to $name
 	Limit int64          `json:"limit,omitempty"` // most rows; 0 is all
+	// TimeoutMillis is how long the caller waits; 0 is as long as the product allows.
+	TimeoutMillis int64  `json:"timeoutMillis,omitempty"`
+	Caller        string `json:"-"` // who asks, as far as that is known
 }
 
 // QueryAnswer says how a query ended and as of when it holds.
@@ -78,6 +81,9 @@ type QueryAnswer struct {
 	More       bool                        `json:"more"` // the limit cut the answer
 	Watermarks map[string]record.Watermark `json:"watermarks"`
 	Millis     float64                     `json:"millis"`
+	// Waited is how many of these it waited until other queries had ended.
+	Waited float64 `json:"waited,omitempty"`
+	Bytes  int64   `json:"bytes"` // of the rows, as Arrow
 }
 
 // Await makes a request wait until the port has seen something.
