@@ -41,8 +41,8 @@ func (m *model) edit(arg string) tea.Cmd {
 	}
 	program := cmp.Or(m.o.Env("VISUAL"), m.o.Env("EDITOR"), "vi")
 	cmd := exec.CommandContext(m.ctx, "sh", "-c", program+` "$1"`, "edit", path)
-	cmd.Dir, cmd.Env = m.o.Dir, m.o.Environ
-	return tea.ExecProcess(cmd, func(err error) tea.Msg { return editedMsg{path, temp, err} })
+	cmd.Env = m.o.Environ
+	return m.outside(cmd, func(err error) tea.Msg { return editedMsg{path, temp, err} })
 }
 
 func (m *model) edited(msg editedMsg) tea.Cmd {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -45,6 +46,8 @@ type model struct {
 
 	settle func() tea.Cmd // waits until the pager has left the screen
 
+	away *atomic.Bool // a program of the person's own has the terminal
+
 	last   string // the last statement
 	answer *spool.Spool
 	ended  serve.QueryAnswer // of the answer
@@ -74,7 +77,7 @@ type (
 
 func newModel(ctx context.Context, o Options) *model {
 	m := &model{
-		o: o, ctx: ctx, work: &work.Work{}, link: newLink(o.Connect), width: 80, height: 24,
+		o: o, ctx: ctx, work: &work.Work{}, away: &atomic.Bool{}, link: newLink(o.Connect), width: 80, height: 24,
 		look: newLook(o.Color, true), editor: newEditor(), timing: true, format: cmp.Or(o.Format, render.Table),
 		settle: func() tea.Cmd { return tea.Exec(nothing{}, func(err error) tea.Msg { return pagedMsg{err} }) },
 	}

@@ -154,7 +154,7 @@ type pagedMsg struct{ err error }
 // pipe shows the last answer in the person's own pager, of which nothing is cut.
 func (m *model) pipe() tea.Cmd {
 	cmd := exec.CommandContext(m.ctx, "sh", "-c", m.pagerProgram())
-	cmd.Dir, cmd.Env = m.o.Dir, m.o.Environ
+	cmd.Env = m.o.Environ
 	if m.o.Env("LESS") == "" {
 		cmd.Env = append(cmd.Env, "LESS=FRSX")
 	}
@@ -170,7 +170,7 @@ func (m *model) pipe() tea.Cmd {
 		_, err := write(m.ctx, forTerminal(w, format), rows, render.Options{Format: format, Color: m.o.Color})
 		w.CloseWithError(err) // one that has seen enough is no error
 	})
-	return tea.ExecProcess(cmd, func(err error) tea.Msg {
+	return m.outside(cmd, func(err error) tea.Msg {
 		r.Close()
 		<-written
 		return pagedMsg{err}

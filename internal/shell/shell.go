@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -55,9 +56,13 @@ const LimitRows = 10_000
 // Run is the shell until the person leaves or ctx ends. What was begun has ended when it
 // returns.
 func Run(ctx context.Context, o Options) error {
+	var away atomic.Bool
+	ctx, end := interruptible(ctx, &away)
+	defer end()
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
 	m := newModel(inner, o)
+	m.away = &away
 	if o.Out != "" {
 		if err := m.out.open(o.Out, m.format, false); err != nil {
 			return err
