@@ -39,6 +39,9 @@ func (g *gen) from(depth int) relation {
 	for range []int{0, 0, 1, 1, 2}[g.below(5)] {
 		r = g.join(r, g.relation(depth-1))
 	}
+	if g.one(10) {
+		r = g.lateral(r)
+	}
 	return r
 }
 
@@ -109,8 +112,47 @@ func (g *gen) derived(depth int) relation {
 	return r
 }
 
+// lateral adds what is made of each row of r: the elements of a list, or a subquery's row.
+func (g *gen) lateral(r relation) relation {
+	name := g.alias("l")
+	var lists []string
+	for _, c := range r.columns {
+		if c.typ == words {
+			lists = append(lists, c.ref)
+		}
+	}
+	if len(lists) > 0 {
+		u := relation{sql: "unnest(" + lists[g.below(len(lists))] + ") AS " + name + "(v)", columns: []column{{"v", text, name + ".v"}}}
+		return both(r, u, ", ")
+	}
+	from, where := g.inner(r.columns)
+	sub := "(SELECT count(*) AS v, max(" + g.leaf(from.columns, whole) + ") AS w FROM " + from.sql + where + ") AS " + name
+	l := relation{sql: sub, columns: []column{{"v", whole, name + ".v"}, {"w", whole, name + ".w"}}, key: []string{}}
+	return both(r, l, ", LATERAL ")
+}
+
+// using joins by the columns of one name.
+func (g *gen) using(a, b relation) (relation, bool) {
+	for _, x := range a.columns {
+		for _, y := range b.columns {
+			if x.name != y.name || x.typ != y.typ || x.typ > clock || x.typ == truth || strings.Count(a.sql, " JOIN ")+strings.Count(a.sql, ", ") > 0 {
+				continue
+			}
+			r := both(a, b, among(g.choices, " JOIN ", " LEFT JOIN "))
+			r.sql += " USING (" + x.name + ")"
+			return r, true
+		}
+	}
+	return relation{}, false
+}
+
 // join is a and b in one.
 func (g *gen) join(a, b relation) relation {
+	if g.one(8) {
+		if r, ok := g.using(a, b); ok {
+			return r
+		}
+	}
 	on := g.on(a, b)
 	if on == "" {
 		if a.large || b.large {

@@ -47,6 +47,9 @@ func (g *gen) test(scope []column, kind, depth int) string {
 	case 11:
 		return g.parameter(scope)
 	case 16:
+		if g.one(3) {
+			return among(g.choices, g.leaf(scope, moment)+" < now()", g.leaf(scope, day)+" <= current_date")
+		}
 		return "list_contains(" + g.expr(scope, words, depth-1) + ", " + g.literal(text) + ")"
 	case 17, 18:
 		return x + " " + operators[g.below(len(operators))] + " " + g.expr(scope, t, depth-1)

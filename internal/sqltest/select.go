@@ -9,7 +9,7 @@ import (
 func (g *gen) plain(want []typ, top bool, depth int) query {
 	from := g.from(depth)
 	where := g.where(from.columns, depth)
-	if want == nil && top && from.key == nil && g.one(12) {
+	if want == nil && top && !strings.Contains(from.sql, "USING") && g.one(12) { // which would be one column of two
 		return query{sql: "SELECT * FROM " + from.sql + where, columns: positions(from.columns)}
 	}
 	q := query{}
