@@ -33,7 +33,7 @@ func (c *Credential) Usable(now time.Time) bool {
 func (h *Hub) serve() (err error) {
 	h.service, err = mesh.Serve(h.Conn(), mesh.ServiceSpec{
 		Name: product.HubName, Version: "1.0.0", Description: "the hub", Queue: product.HubName,
-		Endpoints: withStreams(mesh.NewAdmin(h.Conn(), "", product.CredentialsBucket), map[string]mesh.Handler{
+		Endpoints: withStreams(mesh.NewMeshAdmin(h.Conn(), !h.Clustered(), product.CredentialsBucket), map[string]mesh.Handler{
 			"issue": answerJSON(h.issue), "credentials": answerJSON(h.credentials), "revoke": answerJSON(h.revoke),
 			"present": answerJSON(h.present),
 		}),

@@ -35,7 +35,7 @@ func (p *Product) startServing(ctx context.Context) error {
 	var err error
 	p.service, err = mesh.Serve(p.leaf.Conn(), mesh.ServiceSpec{
 		Name: desc.Metadata.Name, Version: desc.Metadata.Version, Description: desc.Metadata.Description,
-		Endpoints: withStreams(mesh.NewAdmin(p.leaf.Conn(), ""), map[string]mesh.Handler{
+		Endpoints: withStreams(mesh.NewMeshAdmin(p.leaf.Conn(), true), map[string]mesh.Handler{
 			product.EndpointStreams: answerJSON(p.streams),
 			"get":                   p.serveGet, "scan": p.serveScan, "query": p.serveQuery,
 			"await": answerJSON(p.await), "entry": answerJSON(p.entryCall),

@@ -22,6 +22,7 @@ func withStreams(a *mesh.Admin, endpoints map[string]mesh.Handler) map[string]me
 	if endpoints[product.EndpointStreams] == nil {
 		endpoints[product.EndpointStreams] = answerJSON(a.Streams)
 	}
+	endpoints[product.EndpointAlter] = answerJSON(a.Change)
 	endpoints[product.EndpointMessage] = answerJSON(a.Message)
 	endpoints[product.EndpointSubjects] = func(ctx context.Context, req []byte, send func([]byte) error) ([]byte, error) {
 		q, err := decodeRequest[mesh.SubjectsQuery](req)
@@ -42,7 +43,7 @@ func withStreams(a *mesh.Admin, endpoints map[string]mesh.Handler) map[string]me
 // streams are the product's streams. Of its mirrors it knows better than the server why
 // they stand still.
 func (p *Product) streams(ctx context.Context, q mesh.StreamQuery) ([]mesh.Stream, error) {
-	all, err := mesh.NewAdmin(p.leaf.Conn(), "").Streams(ctx, q)
+	all, err := mesh.NewMeshAdmin(p.leaf.Conn(), true).Streams(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -110,6 +111,13 @@ func (c *Client) StreamSubjects(ctx context.Context, h StreamHome, q mesh.Subjec
 	}, func(a *mesh.Admin) (struct{}, error) { return struct{}{}, a.Subjects(ctx, q, collect) })
 	slices.SortFunc(all, func(a, b mesh.SubjectCount) int { return cmp.Compare(a.Subject, b.Subject) })
 	return all, err
+}
+
+// ChangeStream changes a stream, or says why not.
+func (c *Client) ChangeStream(ctx context.Context, h StreamHome, q mesh.StreamChange) (*mesh.StreamPlan, error) {
+	return askHome(ctx, c, h, func() (*mesh.StreamPlan, error) {
+		return call[*mesh.StreamPlan](ctx, c, h.Name, product.EndpointAlter, q)
+	}, func(a *mesh.Admin) (*mesh.StreamPlan, error) { return a.Change(ctx, q) })
 }
 
 // MeshStreams are the streams of several homes.

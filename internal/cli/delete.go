@@ -117,7 +117,7 @@ func (g *globals) agree(ctx context.Context, yes bool, question string) error {
 		if line = strings.ToLower(strings.TrimSpace(line)); line == "y" || line == "yes" {
 			return nil
 		}
-		return fault.New(fault.Rejected, "answer y, or use --yes", "nothing was deleted")
+		return fault.New(fault.Rejected, "answer y, or use --yes", "nothing was changed")
 	case <-ctx.Done():
 		return ctx.Err()
 	}

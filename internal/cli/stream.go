@@ -34,7 +34,8 @@ func newStream(g *globals) *cobra.Command {
 	}
 	cmd.AddCommand(
 		newStreamLs(g), newStreamReport(g), newStreamInfo(g), newStreamGet(g), newStreamSubjects(g),
-		newStreamConsumers(g), newStreamGraph(g),
+		newStreamConsumers(g), newStreamGraph(g), newStreamAdd(g), newStreamEdit(g), newStreamRm(g), newStreamPurge(g),
+		newStreamCopy(g), newStreamSeal(g),
 	)
 	return cmd
 }

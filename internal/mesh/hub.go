@@ -111,6 +111,9 @@ func (h *Hub) MonitorURL() string {
 	return fmt.Sprintf("http://%s", addr)
 }
 
+// Clustered says whether the hub has several nodes.
+func (h *Hub) Clustered() bool { return h.opts.Cluster != nil }
+
 // Leaves is how many leaves are joined.
 func (h *Hub) Leaves() int { return h.srv.NumLeafNodes() }
 

@@ -62,6 +62,8 @@ func (s StreamSpec) config(base api.StreamConfig) api.StreamConfig {
 	c.AllowBatchPublish = true
 	if s.Duplicates > 0 {
 		c.Duplicates = s.Duplicates
+	} else if c.MaxAge > 0 { // what is gone cannot be a duplicate
+		c.Duplicates = min(c.Duplicates, c.MaxAge)
 	}
 	return c
 }
@@ -107,7 +109,7 @@ func EnsureStream(ctx context.Context, nc *Conn, spec StreamSpec) error {
 	}
 	_, err = ask[api.JSApiStreamUpdateResponse](ctx, nc, "", fmt.Sprintf(api.JSApiStreamUpdateT, spec.Name), want)
 	if err != nil {
-		return fmt.Errorf("change stream %s: %w", spec.Name, conflictUnlessKnown(err))
+		return fmt.Errorf("change stream %s: %w", spec.Name, serverNo(err, "keep the stream as it was, or make a new major version of the port"))
 	}
 	return nil
 }
@@ -133,14 +135,6 @@ func normal(c api.StreamConfig) api.StreamConfig {
 		c.Subjects = nil
 	}
 	return c
-}
-
-// conflictUnlessKnown makes a server's plain no a Conflict.
-func conflictUnlessKnown(err error) error {
-	if k := fault.KindOf(err); k != fault.Internal {
-		return err
-	}
-	return fault.New(fault.Conflict, "keep the stream as it was, or make a new major version of the port", "%w", err)
 }
 
 // DeleteStream deletes a stream of the local domain and all it holds.

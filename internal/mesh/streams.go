@@ -123,13 +123,19 @@ type StreamQuery struct {
 type Admin struct {
 	nc     *Conn
 	domain string
+	linked bool     // the domain is a leaf or the hub of a mesh
+	single bool     // it is known to be of one server
 	closed []string // streams whose content it shows to nobody
 }
 
-// NewAdmin looks after the streams of a domain; "" is the local one. What is in the
-// closed buckets it shows to nobody.
-func NewAdmin(nc *Conn, domain string, closed ...string) *Admin {
-	a := &Admin{nc: nc, domain: domain}
+// NewAdmin looks after the streams of a domain; "" is the local one.
+func NewAdmin(nc *Conn, domain string) *Admin { return &Admin{nc: nc, domain: domain} }
+
+// NewMeshAdmin looks after the streams of the leaf or the hub that nc belongs to, and
+// refuses what would be in the way of products. single says that it is one server. What is
+// in the closed buckets it shows to nobody.
+func NewMeshAdmin(nc *Conn, single bool, closed ...string) *Admin {
+	a := &Admin{nc: nc, linked: true, single: single}
 	for _, bucket := range closed {
 		a.closed = append(a.closed, bucketPrefix+bucket)
 	}

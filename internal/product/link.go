@@ -14,8 +14,9 @@ const UpService = "up_" // of a mesh of one process, which takes products
 // EndpointControl is the endpoint at which a call of a product's service is steered.
 const EndpointControl = "control"
 
-// The endpoints at which a product and the hub tell of their streams.
+// The endpoints at which a product and the hub tell of their streams, and change them.
 const (
+	EndpointAlter    = "alter"
 	EndpointStreams  = "streams"
 	EndpointMessage  = "message"
 	EndpointSubjects = "subjects"
