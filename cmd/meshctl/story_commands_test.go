@@ -26,6 +26,7 @@ import (
 //	until DURATION [-stdout RE] PROGRAM [ARG…]    run it again until it succeeds (and prints RE)
 //	freeport NAME                                 $NAME becomes a TCP port that nobody listens on
 //	fetch FILE PATH QUERY                         FILE becomes what HTTP answers at the address in stdout's JSON, and QUERY below it
+//	terminal FILE PROGRAM [ARG…]                  run it on a terminal and type what FILE says, see cmdTerminal
 //	terminate ARG                                 SIGTERM for the background programs that were given ARG
 //
 // FILE may be stdout or stderr. A PATH is like .items[0].name; a last .# is how many
@@ -33,6 +34,7 @@ import (
 func storyCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"exits": cmdExits, "json": cmdJSON, "until": cmdUntil, "freeport": cmdFreeport, "terminate": cmdTerminate, "fetch": cmdFetch,
+		"terminal": cmdTerminal,
 	}
 }
 

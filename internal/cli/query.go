@@ -137,9 +137,13 @@ func runQuery(ctx context.Context, g *globals, o queryOpts) (err error) {
 		return usageHint("give 0 for all rows", "--limit %d is below 0", o.Limit)
 	}
 	request := o.request()
+	args := request.Args
 	return g.withClient(ctx, 0, func(ctx context.Context, c *app.Client) error {
 		for i, sql := range statements {
 			request.SQL = sql
+			if len(statements) > 1 {
+				request.Args = shell.Used(sql, args)
+			}
 			answer := queryToText
 			if o.Output.format == parquet {
 				answer = queryToParquet

@@ -54,7 +54,7 @@ func (m *model) export(path string) tea.Cmd {
 	}
 	kept, again, sql := m.answer, m.ended.More, m.last
 	r := m.o.Request
-	r.SQL, r.Limit = sql, 0
+	r.SQL, r.Args, r.Limit = sql, Used(sql, r.Args), 0
 	return m.begin("writing", func(ctx context.Context, gen int) tea.Msg {
 		from := kept
 		if again {

@@ -169,6 +169,17 @@ func Statements(sql string) []string {
 	return all
 }
 
+// Used are those of the variables that a statement names, for an owner refuses others.
+func Used(sql string, bound map[string]any) map[string]any {
+	used := map[string]any{}
+	for _, t := range lex(sql) {
+		if value, ok := bound[strings.TrimPrefix(t.text, "$")]; ok && t.kind == variable {
+			used[t.text[1:]] = value
+		}
+	}
+	return used
+}
+
 // empty says whether there is nothing in a text but space and comments.
 func empty(sql string) bool {
 	for _, t := range lex(sql) {

@@ -31,7 +31,7 @@ func (m *model) query(sql string) tea.Cmd {
 	m.last = sql
 	var kept atomic.Pointer[spool.Spool]
 	r := m.o.Request
-	r.SQL = sql
+	r.SQL, r.Args = sql, Used(sql, r.Args)
 	if m.out.f != nil { // a file gets everything
 		r.Limit = 0
 	}
