@@ -31,9 +31,15 @@ func (c *Credential) Usable(now time.Time) bool {
 // serve answers what is asked of the hub itself. Of several nodes one answers; no leaf
 // can join their queue.
 func (h *Hub) serve() (err error) {
+	admin := mesh.NewMeshAdmin(h.Conn(), !h.Clustered(), product.CredentialsBucket)
+	if !h.Clustered() { // of several nodes, each piece of an archive would go to another one
+		if err := admin.SpoolIn(h.data.sub("archives")); err != nil {
+			return err
+		}
+	}
 	h.service, err = mesh.Serve(h.Conn(), mesh.ServiceSpec{
 		Name: product.HubName, Version: "1.0.0", Description: "the hub", Queue: product.HubName,
-		Endpoints: withStreams(mesh.NewMeshAdmin(h.Conn(), !h.Clustered(), product.CredentialsBucket), map[string]mesh.Handler{
+		Endpoints: withStreams(admin, map[string]mesh.Handler{
 			"issue": answerJSON(h.issue), "credentials": answerJSON(h.credentials), "revoke": answerJSON(h.revoke),
 			"present": answerJSON(h.present),
 		}),

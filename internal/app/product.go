@@ -55,6 +55,7 @@ type Product struct {
 	store      olap.BucketOptions // as it was at the start
 	queries    *queries
 	service    *mesh.Service
+	admin      *mesh.Admin // of its streams
 	http       *serve.Server
 	steps      *group
 	ending     context.Context // of calls that would never end by themselves

@@ -32,10 +32,15 @@ type awaitAnswer struct {
 // startServing answers over NATS and HTTP.
 func (p *Product) startServing(ctx context.Context) error {
 	desc := p.descriptor()
-	var err error
+	p.admin = mesh.NewMeshAdmin(p.leaf.Conn(), true)
+	p.admin.Around = p.whileStopped
+	err := p.admin.SpoolIn(p.data.sub("archives"))
+	if err != nil {
+		return err
+	}
 	p.service, err = mesh.Serve(p.leaf.Conn(), mesh.ServiceSpec{
 		Name: desc.Metadata.Name, Version: desc.Metadata.Version, Description: desc.Metadata.Description,
-		Endpoints: withStreams(mesh.NewMeshAdmin(p.leaf.Conn(), true), map[string]mesh.Handler{
+		Endpoints: withStreams(p.admin, map[string]mesh.Handler{
 			product.EndpointStreams: answerJSON(p.streams),
 			"get":                   p.serveGet, "scan": p.serveScan, "query": p.serveQuery,
 			"await": answerJSON(p.await), "entry": answerJSON(p.entryCall),

@@ -23,6 +23,7 @@ func withStreams(a *mesh.Admin, endpoints map[string]mesh.Handler) map[string]me
 		endpoints[product.EndpointStreams] = answerJSON(a.Streams)
 	}
 	endpoints[product.EndpointAlter] = answerJSON(a.Change)
+	archives(a, endpoints)
 	endpoints[product.EndpointMessage] = answerJSON(a.Message)
 	endpoints[product.EndpointSubjects] = func(ctx context.Context, req []byte, send func([]byte) error) ([]byte, error) {
 		q, err := decodeRequest[mesh.SubjectsQuery](req)
@@ -43,7 +44,7 @@ func withStreams(a *mesh.Admin, endpoints map[string]mesh.Handler) map[string]me
 // streams are the product's streams. Of its mirrors it knows better than the server why
 // they stand still.
 func (p *Product) streams(ctx context.Context, q mesh.StreamQuery) ([]mesh.Stream, error) {
-	all, err := mesh.NewMeshAdmin(p.leaf.Conn(), true).Streams(ctx, q)
+	all, err := p.admin.Streams(ctx, q)
 	if err != nil {
 		return nil, err
 	}

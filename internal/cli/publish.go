@@ -212,6 +212,7 @@ func runImport(ctx context.Context, g *globals, o importOpts) error {
 type progress struct {
 	g      *globals
 	what   string
+	unit   string // what is counted
 	began  time.Time
 	told   time.Time
 	total  atomic.Int64
@@ -220,7 +221,7 @@ type progress struct {
 }
 
 func newProgress(g *globals, what string) *progress {
-	return &progress{g: g, what: filepath.Base(what), began: g.Now(), told: g.Now(), first: ^uint64(0)}
+	return &progress{g: g, what: filepath.Base(what), unit: "rows", began: g.Now(), told: g.Now(), first: ^uint64(0)}
 }
 
 // of is told how many rows the file has.
@@ -238,10 +239,10 @@ func (p *progress) rows(n uint64) {
 	}
 	p.told = now
 	rate := float64(n-p.first) / now.Sub(p.began).Seconds()
-	line := fmt.Sprintf("%s: %d rows, %.0f rows/s", p.what, n, rate)
+	line := fmt.Sprintf("%s: %d %s, %.0f %s/s", p.what, n, p.unit, rate, p.unit)
 	if total := p.total.Load(); total > 0 && rate > 0 {
 		left := time.Duration(float64(total-int64(n)) / rate * float64(time.Second)).Round(time.Second)
-		line = fmt.Sprintf("%s: %d of %d rows, %.0f rows/s, %s left", p.what, n, total, rate, max(left, 0))
+		line = fmt.Sprintf("%s: %d of %d %s, %.0f %s/s, %s left", p.what, n, total, p.unit, rate, p.unit, max(left, 0))
 	}
 	if p.g.ErrTTY {
 		line, _ = render.Cut(render.Text(line), p.g.Width()-1)

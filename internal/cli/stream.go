@@ -35,7 +35,7 @@ func newStream(g *globals) *cobra.Command {
 	cmd.AddCommand(
 		newStreamLs(g), newStreamReport(g), newStreamInfo(g), newStreamGet(g), newStreamSubjects(g),
 		newStreamConsumers(g), newStreamGraph(g), newStreamAdd(g), newStreamEdit(g), newStreamRm(g), newStreamPurge(g),
-		newStreamCopy(g), newStreamSeal(g),
+		newStreamCopy(g), newStreamSeal(g), newStreamBackup(g), newStreamRestore(g),
 	)
 	return cmd
 }

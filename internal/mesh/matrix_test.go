@@ -27,7 +27,7 @@ var matrixSubjects = []string{
 	"mesh.delays.get", "mesh.delays.purge", "mesh.delays.control", "mesh.delays.leaf", "mesh.delays.subscribe.flights",
 	"mesh.airports.get", "mesh.airports.subscribe.delays", "mesh.airports.control", "mesh.other",
 	"mesh.flights.streams", "mesh.flights.message", "mesh.flights.subjects", "mesh.delays.streams", "mesh.hub.streams", "mesh.hub.message",
-	"mesh.flights.alter", "mesh.delays.alter", "mesh.hub.alter",
+	"mesh.flights.alter", "mesh.flights.put", "mesh.flights.restore", "mesh.flights.snapshot", "mesh.delays.alter", "mesh.hub.alter",
 	"mesh.hub.issue", "mesh.hub.revoke", "mesh.hub.credentials", "mesh.hub.present", "mesh.up_.add", "mesh.up_.remove",
 	// records
 	"aviation.flights.flights.v1.k1", "aviation.delays.delays.v1", "in.aviation.flights.flights.v1.session",
@@ -73,7 +73,7 @@ var flightsSubscribes = []string{
 	"mesh.flights.get", "mesh.flights.query", "mesh.flights.tail", "mesh.flights.letters", "mesh.flights.control",
 	"mesh.flights.purge", "mesh.flights.rebuild", "mesh.flights.replay", "mesh.flights.session", "mesh.flights.leaf",
 	"mesh.flights.subscribe", "mesh.flights.subscribe.delays", "mesh.flights.subscribe.airports",
-	"mesh.flights.streams", "mesh.flights.message", "mesh.flights.subjects", "mesh.flights.alter",
+	"mesh.flights.streams", "mesh.flights.message", "mesh.flights.subjects", "mesh.flights.alter", "mesh.flights.put", "mesh.flights.restore", "mesh.flights.snapshot",
 	"in.aviation.flights.flights.v1.session", "deliver.flights.delays.delays.v1", "_INBOX.product.flights.x",
 	"$JS.FC.flights.hash.flights-v1.delays.x", "$JS.FC.flights.hash.flights-v1.airports.x", "$JS.FC.flights.hash.other-v1.delays.x",
 	"$SRV.PING", "$SRV.INFO", "$SRV.STATS", "$SRV.PING.flights", "$SRV.PING.flights.id",
@@ -105,7 +105,7 @@ var readerPublishes = []string{
 
 var adminPublishes = append([]string{
 	"mesh.flights.purge", "mesh.flights.rebuild", "mesh.flights.replay", "mesh.flights.session", "mesh.delays.purge",
-	"mesh.flights.alter", "mesh.delays.alter", "mesh.hub.alter",
+	"mesh.flights.alter", "mesh.flights.put", "mesh.flights.restore", "mesh.flights.snapshot", "mesh.delays.alter", "mesh.hub.alter",
 	"in.aviation.flights.flights.v1.session", "in.aviation.delays.delays.v1.session",
 	"mesh.hub.issue", "mesh.hub.revoke", "mesh.hub.credentials", "mesh.hub.present", "mesh.up_.add", "mesh.up_.remove",
 }, readerPublishes...)

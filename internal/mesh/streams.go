@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -126,6 +127,18 @@ type Admin struct {
 	linked bool     // the domain is a leaf or the hub of a mesh
 	single bool     // it is known to be of one server
 	closed []string // streams whose content it shows to nobody
+	spools spools
+	// Around, where set, is called around a change of a product's own streams: do makes it.
+	Around func(ctx context.Context, do func(context.Context) error) error
+}
+
+// SpoolIn lets archives go through files of a folder, which is emptied.
+func (a *Admin) SpoolIn(dir string) error {
+	a.spools.dir = dir
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("empty the folder of archives: %w", err)
+	}
+	return nil
 }
 
 // NewAdmin looks after the streams of a domain; "" is the local one.

@@ -19,6 +19,9 @@ const (
 	EndpointAlter    = "alter"
 	EndpointStreams  = "streams"
 	EndpointMessage  = "message"
+	EndpointPut      = "put"
+	EndpointRestore  = "restore"
+	EndpointSnapshot = "snapshot"
 	EndpointSubjects = "subjects"
 )
 

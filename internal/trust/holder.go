@@ -51,7 +51,10 @@ var (
 		product.EndpointControl, "await", "entry", "get", "letters", "ping", "query", "scan", "tables", "tail",
 		product.EndpointStreams, product.EndpointMessage, product.EndpointSubjects,
 	}
-	careEndpoints = []string{product.EndpointAlter, "purge", "rebuild", "replay", "session"}
+	careEndpoints = []string{
+		product.EndpointAlter, product.EndpointPut, product.EndpointRestore, product.EndpointSnapshot,
+		"purge", "rebuild", "replay", "session",
+	}
 )
 
 // rights are the holder's, and how it may connect.
