@@ -69,7 +69,7 @@ func (p *Product) openInputStream(ctx context.Context, in *input) error {
 		in.id = p.desc.ID(in.spec.Name)
 		in.out = product.Output{Name: in.spec.Name, Type: product.Event, Schema: in.spec.Schema}
 		in.stream = in.id.InboxStream()
-		return mesh.EnsureStream(ctx, p.leaf.Conn(), inboxSpec(in.id))
+		return mesh.EnsureStream(ctx, p.leaf.Conn(), inboxSpec(in.id, &product.Output{}))
 	}
 	src, err := p.findSource(ctx, in.spec)
 	if err != nil {

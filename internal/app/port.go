@@ -88,7 +88,7 @@ func (p *Product) openPort(ctx context.Context, saved savedContract, newest bool
 		return nil, err
 	}
 	if p.desc.Spec.Logic == nil {
-		if err := mesh.EnsureStream(ctx, p.leaf.Conn(), inboxSpec(id)); err != nil {
+		if err := mesh.EnsureStream(ctx, p.leaf.Conn(), inboxSpec(id, &out)); err != nil {
 			return nil, err
 		}
 	}

@@ -189,6 +189,8 @@ func logSpec(id product.PortID, out *product.Output, version string) (mesh.Strea
 		Subjects: []string{id.Subject(), id.Subject() + ".>"},
 		MaxAge:   time.Duration(out.Retention.Age),
 		MaxBytes: maxBytes,
+		MaxMsgs:  int64(out.Retention.Records),
+		Compress: out.Stream.Compression == product.CompressionS2,
 		Metadata: map[string]string{
 			"meshctl.product": id.Product, "meshctl.port": id.Port, "meshctl.contract": version,
 		},
@@ -199,9 +201,10 @@ func logSpec(id product.PortID, out *product.Output, version string) (mesh.Strea
 	return spec, nil
 }
 
-func inboxSpec(id product.PortID) mesh.StreamSpec {
+func inboxSpec(id product.PortID, out *product.Output) mesh.StreamSpec {
 	return mesh.StreamSpec{
-		Name: id.InboxStream(), Subjects: []string{id.InboxSubject(">")},
+		Duplicates: time.Duration(out.Stream.Duplicates),
+		Name:       id.InboxStream(), Subjects: []string{id.InboxSubject(">")},
 		Metadata: map[string]string{"meshctl.product": id.Product, "meshctl.inbox": id.Port},
 	}
 }
@@ -218,6 +221,7 @@ func mirrorSpec(id product.PortID, out *product.Output, reader string) mesh.Stre
 	spec := mesh.StreamSpec{
 		Name:     id.MirrorStream(),
 		Mirror:   &mesh.MirrorSpec{Port: id, Reader: reader},
+		Compress: out.Stream.Compression == product.CompressionS2,
 		Metadata: map[string]string{"meshctl.source": id.String()},
 	}
 	if out.Retention.Compact {

@@ -30,7 +30,9 @@ type StreamSpec struct {
 	Mirror            *MirrorSpec // nil for a stream of its own
 	MaxAge            time.Duration
 	MaxBytes          int64
+	MaxMsgs           int64
 	MaxMsgsPerSubject int64
+	Compress          bool
 	Metadata          map[string]string
 	Duplicates        time.Duration // how long a Nats-Msg-Id is remembered; the server's two minutes when 0
 	LoseData          bool          // let a change of limits drop messages
@@ -44,7 +46,11 @@ func (s StreamSpec) config(base api.StreamConfig) api.StreamConfig {
 	c.Subjects = slices.Clone(s.Subjects)
 	c.Retention, c.Storage, c.Discard = api.LimitsPolicy, api.FileStorage, api.DiscardOld
 	c.Replicas = max(c.Replicas, 1)
-	c.MaxConsumers, c.MaxMsgs, c.MaxMsgSize = -1, -1, -1
+	c.MaxConsumers, c.MaxMsgs, c.MaxMsgSize = -1, orNone(s.MaxMsgs), -1
+	c.Compression = api.NoCompression
+	if s.Compress {
+		c.Compression = api.S2Compression
+	}
 	c.MaxAge, c.MaxBytes, c.MaxMsgsPer = s.MaxAge, orNone(s.MaxBytes), orNone(s.MaxMsgsPerSubject)
 	c.AllowDirect = true
 	c.Metadata = mergeMetadata(base.Metadata, s.Metadata)

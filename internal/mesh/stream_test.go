@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/jsm.go/api"
+
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/product"
 )
@@ -68,6 +70,30 @@ func TestEnsureStreamRefusesToLoseData(t *testing.T) {
 	must(t, EnsureStream(ctx, nc, spec))
 	if s, err := State(ctx, nc, "", spec.Name); err != nil || s.Msgs != 30 {
 		t.Fatalf("state = %+v, %v; want 30 messages", s, err)
+	}
+}
+
+// What a descriptor says of how a log is kept is applied to one that holds records.
+func TestEnsureStreamChangesHowItIsKept(t *testing.T) {
+	l := startLeaf(t, "flights", "")
+	ctx, nc := t.Context(), l.Conn()
+	must(t, EnsureStream(ctx, nc, flightsSpec))
+	appendAll(t, nc, flightsSpec.Name, numbered(1, 100))
+	spec := flightsSpec
+	spec.Compress, spec.MaxMsgs, spec.Duplicates = true, 100, 5*time.Minute
+	must(t, EnsureStream(ctx, nc, spec))
+	info, err := streamInfo(ctx, nc, "", spec.Name)
+	must(t, err)
+	if c := info.Config; c.Compression != api.S2Compression || c.MaxMsgs != 100 || c.Duplicates != 5*time.Minute {
+		t.Errorf("config = %+v", c)
+	}
+	spec.MaxMsgs = 99
+	wantKind(t, EnsureStream(ctx, nc, spec), fault.Conflict)
+	spec = flightsSpec
+	spec.MaxAge = time.Minute // shorter than a message's id was known
+	must(t, EnsureStream(ctx, nc, spec))
+	if info, err = streamInfo(ctx, nc, "", spec.Name); err != nil || info.Config.Duplicates != time.Minute || info.Config.Compression != api.NoCompression || info.State.Msgs != 100 {
+		t.Errorf("stream = %+v, %v", info, err)
 	}
 }
 

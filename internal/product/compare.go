@@ -183,6 +183,7 @@ func (c *comparison) output(path string, old, new *Output) {
 	}
 	c.plain(path+".description", old.Description, new.Description)
 	c.plain(path+".retention", old.Retention, new.Retention)
+	c.plain(path+".stream", old.Stream, new.Stream)
 	c.plain(path+".quality", old.Quality, new.Quality)
 	c.plain(path+".slaProperties", old.SLA, new.SLA)
 }

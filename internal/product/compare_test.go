@@ -53,6 +53,7 @@ func TestCompare(t *testing.T) {
 		{"type", "type: state", "type: event", "!spec.outputs[tickets].type: port tickets changes from state to event"},
 		{"key", "key: [id]", "key: [id, class]", "!spec.outputs[tickets].key: the key changes from id to id, class"},
 		{"retention", "key: [id]", "key: [id]\n      retention: {compact: true}", "spec.outputs[tickets].retention.compact: compact changes from false to true"},
+		{"stream", "key: [id]", "key: [id]\n      stream: {compression: s2}", `spec.outputs[tickets].stream.compression: compression changes from none to "s2"`},
 		{"sla", "key: [id]", "key: [id]\n      slaProperties: [{property: freshness, value: 5, unit: m}]",
 			`spec.outputs[tickets].slaProperties: slaProperties changes from none to [{"property":"freshness","value":5,"unit":"m"}]`},
 		{"column removed", "        - {name: note, logicalType: string}\n", "", "!spec.outputs[tickets].schema[note]: column note is removed"},

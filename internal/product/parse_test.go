@@ -107,7 +107,7 @@ func TestFullIsFull(t *testing.T) {
 	for path := range l.marks {
 		written[last(path)] = true
 	}
-	written["compact"], written["interval"], written["file"] = true, true, true // contradict others there
+	written["compact"], written["interval"], written["file"], written["duplicates"] = true, true, true, true // contradict others there
 	seen := map[reflect.Type]bool{reflect.TypeFor[CommandLogic](): true}
 	var visit func(reflect.Type)
 	visit = func(ty reflect.Type) {

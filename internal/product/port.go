@@ -22,6 +22,7 @@ type Output struct {
 	Key         []string      `json:"key,omitempty" doc:"The columns that make the key, in order; a state port must have one."`
 	Schema      []Column      `json:"schema" doc:"The columns of a record."`
 	Retention   Retention     `json:"retention,omitzero" doc:"Bounds the port's log."`
+	Stream      LogStream     `json:"stream,omitzero" doc:"How the port's streams are kept."`
 	Quality     []Quality     `json:"quality,omitempty" doc:"What holds for the port's records as a whole."`
 	SLA         []SLAProperty `json:"slaProperties,omitempty" doc:"What the product promises about its service."`
 }
@@ -106,8 +107,24 @@ type SLAProperty struct {
 type Retention struct {
 	Age     Duration `json:"age,omitempty" doc:"An event port drops older records."`
 	Bytes   Quantity `json:"bytes,omitempty" doc:"An event port drops its oldest records beyond this size."`
+	Records int      `json:"records,omitempty" doc:"An event port drops its oldest records beyond this number."`
 	Compact bool     `json:"compact,omitempty" doc:"A state port keeps only the latest record of each key."`
 }
+
+// Drops says whether the log drops records that nothing later takes the place of.
+func (r *Retention) Drops() bool { return r.Age > 0 || r.Bytes != "" || r.Records > 0 }
+
+// LogStream says how the port's streams are kept.
+type LogStream struct {
+	Compression string   `json:"compression,omitempty" doc:"s2 compresses the log on the volume, and its mirrors."`
+	Duplicates  Duration `json:"duplicates,omitempty" doc:"How long the Nats-Msg-Id of a published record is known again."`
+}
+
+// The compressions of a log.
+const (
+	CompressionNone = "none"
+	CompressionS2   = "s2"
+)
 
 // EveryProduct grants a port to every product.
 const EveryProduct = "*"

@@ -111,6 +111,8 @@ func (c *checker) written() {
 	for i, o := range s.Outputs {
 		path := fmt.Sprintf("spec.outputs[%d]", i)
 		positive(c, path+".retention.age", o.Retention.Age, "leave it out to keep records for good")
+		positive(c, path+".retention.records", o.Retention.Records, "leave it out to keep records for good")
+		positive(c, path+".stream.duplicates", o.Stream.Duplicates, forDefault)
 		for j, col := range o.Schema {
 			required := fmt.Sprintf("%s.schema[%d].required", path, j)
 			if c.marks.has(required) && !col.Required && slices.Contains(o.Key, col.Name) {

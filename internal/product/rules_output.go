@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 var (
-	outputTypes = []string{Event, State}
-	keyTypes    = []string{TypeString, TypeInteger, TypeBoolean, TypeDate, TypeTimestamp}
+	outputTypes  = []string{Event, State}
+	compressions = []string{CompressionNone, CompressionS2}
+	keyTypes     = []string{TypeString, TypeInteger, TypeBoolean, TypeDate, TypeTimestamp}
 )
 
 // output applies the rules to output i.
@@ -35,6 +37,7 @@ func (c *checker) output(i int) {
 	c.columns(path+".schema", o.Schema)
 	c.key(path, o)
 	c.retention(path+".retention", o)
+	c.stream(path+".stream", &o.Stream)
 	for j := range o.Quality {
 		c.quality(fmt.Sprintf("%s.quality[%d]", path, j), &o.Quality[j], nil)
 	}
@@ -89,17 +92,33 @@ func (c *checker) retention(path string, o *Output) {
 	}
 	switch o.Type {
 	case State:
-		for field, set := range map[string]bool{".age": r.Age > 0, ".bytes": r.Bytes != ""} {
+		for field, set := range map[string]bool{".age": r.Age > 0, ".bytes": r.Bytes != "", ".records": r.Records > 0} {
 			if set {
 				c.add(path+field, "use compact, which keeps the latest record of each key", "%s is for event ports; it would make keys vanish from a state port", field[1:])
 			}
 		}
 	case Event:
 		if r.Compact {
-			c.add(path+".compact", "use age or bytes", "compact is for state ports; it would drop records of an event port")
+			c.add(path+".compact", "use age, bytes or records", "compact is for state ports; it would drop records of an event port")
 		}
 	}
 }
+
+func (c *checker) stream(path string, s *LogStream) {
+	c.oneOf(path+".compression", s.Compression, compressions)
+	if s.Duplicates == 0 {
+		return
+	}
+	if c.Product.Spec.Logic != nil {
+		c.add(path+".duplicates", "leave it out", "duplicates has no meaning with logic, for nobody publishes to the port")
+	}
+	if d := time.Duration(s.Duplicates); d < leastDuplicates {
+		c.add(path+".duplicates", "write at least 100ms", "duplicates must be at least %s", leastDuplicates)
+	}
+}
+
+// leastDuplicates is the shortest time that the server remembers a message's id.
+const leastDuplicates = 100 * time.Millisecond
 
 // What ODCS names for a service level, by what its value is.
 var (

@@ -79,7 +79,7 @@ func TestSchemaRefusesBad(t *testing.T) {
 		logic-with-two-outputs logic-without-inputs options-bounds options-lengths options-of-another-type
 		options-of-another-type-2 output-name-reserved quality-bounds quality-metric-missing quality-sql-without-query
 		quality-text-without-words resources-zero retention-age-on-state retention-age-zero
-		retention-bytes-thousandths retention-compact-on-event sla-element-unknown sla-not-a-percentage sla-not-a-time
+		retention-bytes-thousandths retention-compact-on-event retention-records-on-state stream-duplicates-short stream-duplicates-with-logic sla-element-unknown sla-not-a-percentage sla-not-a-time
 		sla-unit-unknown sla-value-list sla-without-unit sql-batch-with-interval sql-file-absolute sql-file-outside
 		sql-interval-zero sql-over-unknown sql-table-to-event sql-table-with-over tag-empty two-outputs-of-one-name`)
 	notYAML := strings.Fields(`duplicate-key wrong-type-nan key-not-text merge-of-text only-comments two-documents unknown-tag
