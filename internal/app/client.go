@@ -32,7 +32,8 @@ type ClientOptions struct {
 
 // Client asks a running mesh.
 type Client struct {
-	nc *mesh.Conn
+	nc  *mesh.Conn
+	few int // rows that a query over several products fetches at once; 0 for what is best
 }
 
 // Dial connects to a mesh.

@@ -1,21 +1,17 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/meshctl/meshctl/internal/contract"
-	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/federate"
 	"github.com/meshctl/meshctl/internal/olap"
 	"github.com/meshctl/meshctl/internal/product"
@@ -58,27 +54,52 @@ func (l *local) close() error {
 
 // origin is a port that a statement reads, under whatever names, and what is needed of it.
 type origin struct {
-	id    product.PortID
-	place olap.Place
-	fetch *federate.Fetch
+	id      product.PortID
+	place   olap.Place
+	rows    float64  // about so many, as the catalog has it
+	columns []string // that matter
+	none    bool     // no row of it matters
+	scans   []int    // of the plan, that read it
 }
 
 // origins are the ports that the tables of a statement mean, each once.
 func origins(tables []routed) ([]origin, error) {
 	var list []origin
 	for _, t := range tables {
-		i := slices.IndexFunc(list, func(s origin) bool { return s.id == t.id })
+		i := slices.IndexFunc(list, func(o origin) bool { return o.id == t.id })
 		if i < 0 {
 			c, err := contract.New(&t.port.Output)
 			if err != nil {
 				return nil, fmt.Errorf("read the contract of %s: %w", t.id, err)
 			}
 			i = len(list)
-			list = append(list, origin{id: t.id, place: olap.Place{Home: t.id.Product, Columns: c.Schema()}})
+			list = append(list, origin{id: t.id, rows: float64(t.port.Records), place: olap.Place{Home: t.id.Product, Columns: c.Schema()}})
 		}
 		list[i].place.Names = append(list[i].place.Names, t.ref)
 	}
 	return list, nil
+}
+
+// sql asks the origin's owner for rows, the columns in the table's order.
+func (o *origin) sql(where string) string {
+	columns := ""
+	for _, f := range o.place.Columns.Fields() {
+		if slices.Contains(o.columns, f.Name) {
+			columns += ", " + olap.TableRef{Name: f.Name}.SQL()
+		}
+	}
+	if columns == "" {
+		columns = ", NULL::BOOLEAN"
+	}
+	sql := "SELECT " + columns[2:] + " FROM " + o.table()
+	if where != "" {
+		sql += " WHERE " + where
+	}
+	return sql
+}
+
+func (o *origin) table() string {
+	return olap.TableRef{Schema: o.id.Product, Name: o.id.Tables(false)[0]}.SQL()
 }
 
 // join puts the answer to one statement over several products together in this process.
@@ -86,21 +107,37 @@ type join struct {
 	c       *Client
 	stage   *olap.Stage
 	origins []origin
+	scans   *federate.Plan // without any for a statement that could not be planned
 
+	began time.Time // when the statement was given
 	mu    sync.Mutex
 	marks map[string]record.Watermark
+	steps []Step
+}
+
+// did takes in a step that began then.
+func (j *join) did(step Step, began time.Time) {
+	step.Start, step.Millis = float64(began.Sub(j.began).Microseconds())/1000, since(began)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.steps = append(j.steps, step)
 }
 
 // queryHere fetches of the tables what the statement needs, and runs it over that in this process.
-func (c *Client) queryHere(ctx context.Context, l *local, tables []routed, r serve.QueryRequest) (*Answer, error) {
+func (c *Client) queryHere(ctx context.Context, l *local, tables []routed, r serve.QueryRequest, began time.Time) (*Answer, error) {
 	here, err := l.open(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if len(tables) == 0 {
+		return (&join{began: began}).answer(ctx, here, r)
 	}
 	j, err := c.newJoin(ctx, here, tables, r)
 	if err != nil {
 		return nil, err
 	}
+	j.began = began
+	j.did(Step{What: "plan"}, began)
 	if err := j.fill(ctx); err != nil {
 		return nil, err
 	}
@@ -127,113 +164,55 @@ func (c *Client) newJoin(ctx context.Context, here *olap.DB, tables []routed, r 
 // plan decides what to fetch. A statement that cannot be planned has its tables fetched
 // whole; if it is to blame itself, it is told so when it is run.
 func (j *join) plan(ctx context.Context, r serve.QueryRequest) error {
-	fetches, err := j.fetches(ctx, r)
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	for i := range j.origins {
-		if err == nil {
-			// No row of a table that the plan does not read matters, but as of when it is.
-			j.origins[i].fetch = cmp.Or(fetches[i], &federate.Fetch{Where: "false"})
-			continue
-		}
-		all := &federate.Fetch{}
-		for _, f := range j.origins[i].place.Columns.Fields() {
-			all.Columns = append(all.Columns, f.Name)
-		}
-		j.origins[i].fetch = all
-	}
-	return nil
-}
-
-func (j *join) fetches(ctx context.Context, r serve.QueryRequest) (list []*federate.Fetch, err error) {
 	sql, err := federate.Bind(r.SQL, r.Args)
-	if err != nil {
-		return nil, err
-	}
-	err = j.stage.Plan(ctx, sql, func(text []byte) error {
-		plan, err := federate.Read(text)
-		if err != nil {
+	if err == nil {
+		err = j.stage.Plan(ctx, sql, func(text []byte) error {
+			j.scans, err = federate.Read(text)
 			return err
-		}
-		list = plan.Fetches(len(j.origins), func(s *federate.Scan) (int, bool) { return j.stage.TableOf(s.Schema, s.Table) })
-		return nil
-	})
-	return list, err
-}
-
-// fill fetches what the plan wants, all of it at once.
-func (j *join) fill(ctx context.Context) error {
-	columns := make([][]string, len(j.origins))
-	for i, s := range j.origins {
-		columns[i] = s.fetch.Columns
-	}
-	if err := j.stage.Clear(ctx, columns); err != nil {
-		return err
-	}
-	all, ctx := errgroup.WithContext(ctx)
-	for i, s := range j.origins {
-		all.Go(func() error {
-			if err := j.fetch(ctx, i); err != nil {
-				return fmt.Errorf("fetch %s: %w", s.id, err)
-			}
-			return nil
 		})
 	}
-	return all.Wait()
-}
-
-// fetch puts a origin's rows on the stage. An owner that refuses a predicate, such as for
-// a row that it fails on and that the statement itself never looks at, is asked for all rows.
-func (j *join) fetch(ctx context.Context, i int) error {
-	s := &j.origins[i]
-	err := j.fetchRows(ctx, i, s.sql(s.fetch.Where))
-	if s.fetch.Where != "" && fault.KindOf(err) == fault.Rejected {
-		err = j.fetchRows(ctx, i, s.sql(""))
+	if err == nil {
+		j.need()
+		return nil
 	}
-	return err
-}
-
-// sql asks the origin's owner for the rows, the columns in the table's order.
-func (s *origin) sql(where string) string {
-	table := olap.TableRef{Schema: s.id.Product, Name: s.id.Tables(false)[0]}
-	columns := ""
-	for _, f := range s.place.Columns.Fields() {
-		if slices.Contains(s.fetch.Columns, f.Name) {
-			columns += ", " + olap.TableRef{Name: f.Name}.SQL()
+	j.scans = &federate.Plan{}
+	for i := range j.origins {
+		o := &j.origins[i]
+		for _, f := range o.place.Columns.Fields() {
+			o.columns = append(o.columns, f.Name)
 		}
 	}
-	if columns == "" {
-		columns = ", NULL::BOOLEAN"
-	}
-	sql := "SELECT " + columns[2:] + " FROM " + table.SQL()
-	if where != "" {
-		sql += " WHERE " + where
-	}
-	return sql
+	return ctx.Err()
 }
 
-func (j *join) fetchRows(ctx context.Context, i int, sql string) error {
-	stream, err := j.c.openQuery(ctx, j.origins[i].id.Product, serve.QueryRequest{SQL: sql})
-	if err != nil {
-		return err
+// need takes over from the plan which columns and scans there are of each origin.
+func (j *join) need() {
+	columns, read := j.scans.Columns(len(j.origins), j.tables())
+	for i := range j.origins {
+		j.origins[i].columns, j.origins[i].none = columns[i], !read[i]
 	}
-	defer stream.close()
-	if err := j.stage.Fill(ctx, i, stream.next); err != nil {
-		return err
+	for scan, i := range j.tables() {
+		if i >= 0 {
+			j.origins[i].scans = append(j.origins[i].scans, scan)
+		}
 	}
-	a, err := stream.finish()
-	if err != nil {
-		return err
+}
+
+// tables are the origins that each scan of the plan reads, -1 for none.
+func (j *join) tables() []int {
+	list := make([]int, len(j.scans.Scans))
+	for i, s := range j.scans.Scans {
+		table, ok := j.stage.TableOf(s.Schema, s.Table)
+		if list[i] = table; !ok {
+			list[i] = -1
+		}
 	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	maps.Copy(j.marks, a.Watermarks)
-	return nil
+	return list
 }
 
 // answer runs the statement over what was fetched.
 func (j *join) answer(ctx context.Context, here *olap.DB, r serve.QueryRequest) (*Answer, error) {
+	began := time.Now()
 	rows, err := here.Query(ctx, olap.Query{SQL: r.SQL, Named: r.Args, MaxRows: r.Limit})
 	if err != nil {
 		return nil, err
@@ -250,8 +229,17 @@ func (j *join) answer(ctx context.Context, here *olap.DB, r serve.QueryRequest) 
 		},
 		finish: func() (serve.QueryAnswer, error) {
 			f.More, f.Watermarks = rows.Truncated(), j.marks
+			j.did(Step{What: "answer", SQL: r.SQL, Rows: f.Rows}, began)
 			return f, nil
 		},
 		close: rows.Close,
+		steps: func() []Step { return j.steps },
+		plan: func(ctx context.Context) (string, error) {
+			a, err := j.answer(ctx, here, serve.QueryRequest{SQL: "EXPLAIN " + r.SQL, Args: r.Args})
+			if err != nil {
+				return "", err
+			}
+			return planned(ctx, a)
+		},
 	}, nil
 }

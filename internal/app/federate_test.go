@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/meshctl/meshctl/internal/catalog"
+	"github.com/meshctl/meshctl/internal/federate"
 	"github.com/meshctl/meshctl/internal/olap"
 	"github.com/meshctl/meshctl/internal/product"
 	"github.com/meshctl/meshctl/internal/serve"
@@ -105,7 +106,28 @@ func shopping(t *testing.T, r *rand.Rand) *world {
 	w.publish(t, "sales.orders", orders...)
 	w.publish(t, "sales.lines", lines...)
 	w.publish(t, "the-items.items", items...)
+	for !w.counted(t, 60+200+500+30) { // how much there is decides what is fetched first
+		if t.Context().Err() != nil {
+			t.Fatal("the catalog does not tell how much there is")
+		}
+	}
 	return w
+}
+
+// counted says whether the catalog tells of so many records.
+func (w *world) counted(t *testing.T, want uint64) bool {
+	t.Helper()
+	all, err := w.client.Catalog(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var n uint64
+	for _, e := range all {
+		for _, p := range e.Ports {
+			n += p.Records
+		}
+	}
+	return n >= want
 }
 
 var cities = []string{"Rome", "Oslo", "Ruse", "São", ""}
@@ -257,9 +279,12 @@ func TestTheMeshAnswersAsOneDatabaseDoes(t *testing.T) {
 		`SELECT max(p.id) FROM buyers.people p, sales.orders o WHERE 1 = 0`,
 		`SELECT name, "limit" FROM buyers.people JOIN sales.orders ON id1 = 1`,
 	} {
-		agree(t, w, db, sql, nil)
+		for w.client.few = range 2 { // tables so small are fetched at once otherwise
+			agree(t, w, db, sql, nil)
+		}
 	}
 	agree(t, w, db, `SELECT p.name, o.total FROM buyers.people p JOIN sales.orders o ON o.buyer = p.id WHERE o.total > $least AND p.city = $city`, map[string]any{"least": 12.5, "city": "Rome"})
+	agree(t, w, db, `SELECT p.name, o.total FROM buyers.people p JOIN sales.orders o ON o.buyer = p.id WHERE o.id > $least AND p.born < $day`, map[string]any{"least": "12", "day": "1970-01-01"})
 }
 
 func TestRandomSelectsOverSeveralProducts(t *testing.T) {
@@ -267,7 +292,8 @@ func TestRandomSelectsOverSeveralProducts(t *testing.T) {
 	w := shopping(t, r)
 	db := oneDatabase(t, w)
 	answered := 0
-	for range *selects {
+	for i := range *selects {
+		w.client.few = i % 2 // tables so small are fetched at once otherwise
 		if agree(t, w, db, (&random{r: r}).statement(), nil) {
 			answered++
 		}
@@ -314,8 +340,13 @@ func asked(t *testing.T, sql string) string {
 		t.Fatal(err)
 	}
 	var list []string
-	for _, o := range j.origins {
-		list = append(list, o.sql(o.fetch.Where))
+	waves := j.waves()
+	for i := range j.origins {
+		r, err := j.ask(t.Context(), waves, i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, r.SQL)
 	}
 	return strings.ReplaceAll(strings.Join(list, "\n"), `"`, "")
 }
@@ -333,6 +364,30 @@ SELECT id, item, amount FROM sales.lines_v1 WHERE (item = CAST('x' AS VARCHAR)) 
 	} {
 		if got := asked(t, sql); got != want {
 			t.Errorf("%s\n asks %s\n want %s", sql, got, want)
+		}
+	}
+}
+
+func TestKeysOfTheSmallerTableChooseTheRowsOfTheLarger(t *testing.T) {
+	w := shopping(t, rand.New(rand.NewPCG(3, 3)))
+	const sql = `SELECT p.name, o.total, l.amount FROM buyers.people p JOIN sales.orders o ON o.buyer = p.id JOIN sales.lines l ON l.id = o.id WHERE p.id IN (3, 4)`
+	for few, keyed := range map[int]int{1: 2, federate.FewRows: 0} {
+		w.client.few = few
+		e, err := w.client.Explain(t.Context(), serve.QueryRequest{SQL: sql})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, fetched := 0, int64(0)
+		for _, s := range e.Steps {
+			if s.Keys > 0 {
+				n++
+			}
+			if s.What == "fetch" {
+				fetched += s.Rows
+			}
+		}
+		if n != keyed || (fetched > 50) != (keyed == 0) || e.Plan == "" || e.Bytes == 0 || len(e.Watermarks) != 3 {
+			t.Errorf("with tables of %d rows fetched at once: %d fetches by keys, %d rows, %d bytes, watermarks %v, steps %+v", few, n, fetched, e.Bytes, e.Watermarks, e.Steps)
 		}
 	}
 }

@@ -30,6 +30,8 @@ type Answer struct {
 	finish func() (serve.QueryAnswer, error)                    // after the end
 	close  func() error
 	began  time.Time
+	steps  func() []Step                             // after the end
+	plan   func(ctx context.Context) (string, error) // of the last step
 }
 
 // Schema is the answer's columns.
@@ -74,7 +76,7 @@ func (c *Client) Query(ctx context.Context, r serve.QueryRequest) (_ *Answer, er
 	if owner := soleOwner(tables); owner != "" {
 		a, err = c.queryProduct(ctx, owner, r)
 	} else {
-		a, err = c.queryHere(ctx, &l, tables, r)
+		a, err = c.queryHere(ctx, &l, tables, r, began)
 	}
 	if err != nil {
 		return nil, err
@@ -193,13 +195,28 @@ func findTable(all catalog.Catalog, ref olap.TableRef) (*catalog.Entry, *catalog
 
 // queryProduct has one product answer.
 func (c *Client) queryProduct(ctx context.Context, name string, r serve.QueryRequest) (*Answer, error) {
+	began := time.Now()
 	stream, err := c.openQuery(ctx, name, r)
 	if err != nil {
 		return nil, err
 	}
+	step := Step{What: "answer", Product: name, SQL: r.SQL}
 	return &Answer{
-		schema: stream.reader.Schema(), next: stream.next, finish: stream.finish,
+		schema: stream.reader.Schema(), next: stream.next,
+		finish: func() (serve.QueryAnswer, error) {
+			a, err := stream.finish()
+			step.Rows, step.Bytes, step.Millis = a.Rows, stream.bytes, since(began)
+			return a, err
+		},
 		close: func() error { stream.close(); return nil },
+		steps: func() []Step { return []Step{step} },
+		plan: func(ctx context.Context) (string, error) {
+			a, err := c.queryProduct(ctx, name, serve.QueryRequest{SQL: "EXPLAIN " + r.SQL, Args: r.Args})
+			if err != nil {
+				return "", err
+			}
+			return planned(ctx, a)
+		},
 	}, nil
 }
 
@@ -211,6 +228,7 @@ type productStream struct {
 	done   chan struct{}
 	final  []byte
 	err    error
+	bytes  int64 // that went over the mesh, once it is done
 }
 
 func (c *Client) openQuery(ctx context.Context, name string, r serve.QueryRequest) (*productStream, error) {
@@ -220,13 +238,15 @@ func (c *Client) openQuery(ctx context.Context, name string, r serve.QueryReques
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	pr, pw := io.Pipe()
-	s := &productStream{pipe: pr, cancel: cancel, done: make(chan struct{})}
+	s := &productStream{pipe: pr, cancel: cancel, done: make(chan struct{}), bytes: int64(len(req))}
 	go func() {
 		defer close(s.done)
 		s.final, s.err = mesh.CallStream(ctx, c.nc, product.ServiceSubject(name, "query"), req, func(chunk []byte) error {
+			s.bytes += int64(len(chunk))
 			_, err := pw.Write(chunk)
 			return err
 		})
+		s.bytes += int64(len(s.final))
 		pw.CloseWithError(s.err) // nil is io.EOF
 	}()
 	s.reader, err = ipc.NewReader(pr, ipc.WithAllocator(memory.DefaultAllocator), ipc.WithDelayReadSchema(false))

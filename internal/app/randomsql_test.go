@@ -73,7 +73,7 @@ func (g *random) query(depth int) string {
 		return fmt.Sprintf("SELECT count(*) AS n, max(%s) AS s, sum(%s) AS d FROM %s%s", s, d, from, where)
 	case 1:
 		having := g.pick("", fmt.Sprintf(" HAVING count(*) > %d", g.r.IntN(4)), fmt.Sprintf(" HAVING sum(%s) > 100", d))
-		return fmt.Sprintf("SELECT %s(%s)::BIGINT AS n, %s AS s, %s(%s) AS d FROM %s%s GROUP BY 2%s", g.pick("count", "sum", "min", "count"), n, s, g.pick("sum", "max", "avg"), d, from, where, having)
+		return fmt.Sprintf("SELECT %s(%s)::BIGINT AS n, %s AS s, %s(%s) AS d FROM %s%s GROUP BY 2%s", g.pick("count", "sum", "min", "count"), n, s, g.pick("sum", "max", "min"), d, from, where, having)
 	case 2:
 		return fmt.Sprintf("SELECT row_number() OVER (PARTITION BY %s ORDER BY %s, %s, %s) AS n, %s AS s, sum(%s) OVER (PARTITION BY %s) AS d FROM %s%s", s, n, d, s, s, d, n, from, where)
 	case 3:

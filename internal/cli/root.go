@@ -53,6 +53,7 @@ func commands() []listed {
 		{groupUse, newGet},
 		{groupUse, newScan},
 		{groupUse, newQuery},
+		{groupUse, newExplain},
 		{groupUse, newCatalog},
 		{groupUse, newUI},
 

@@ -17,6 +17,7 @@ import (
 // Plan is what a statement needs of its tables.
 type Plan struct {
 	Scans []Scan
+	Links []Link
 }
 
 // Scan is one reading of a table. A statement may read a table several times.
@@ -42,7 +43,7 @@ func Read(text []byte) (*Plan, error) {
 	if len(doc.Plans) != 1 {
 		return nil, fmt.Errorf("read the plan: %d plans for one statement", len(doc.Plans))
 	}
-	w := walker{plan: &Plan{}}
+	w := walker{plan: &Plan{}, ctes: map[int]columns{}}
 	w.walk(&doc.Plans[0], nil)
 	if w.lost {
 		return nil, errLost
@@ -69,6 +70,24 @@ type node struct {
 	ExtraInfo     struct {
 		Sample json.RawMessage `json:"sample_options"`
 	} `json:"extra_info"`
+	Kept         []int             `json:"projection_map"`
+	KeptLeft     []int             `json:"left_projection_map"`
+	KeptRight    []int             `json:"right_projection_map"`
+	JoinType     string            `json:"join_type"`
+	Conditions   []condition       `json:"conditions"`
+	Groups       []expression      `json:"groups"`
+	GroupingSets []json.RawMessage `json:"grouping_sets"`
+	DistinctType string            `json:"distinct_type"`
+	TableIndex   int               `json:"table_index"`
+	CTE          int               `json:"cte_index"`
+	ChunkTypes   []json.RawMessage `json:"chunk_types"`
+}
+
+// condition is one of those that a join's rows must meet.
+type condition struct {
+	Left       *expression `json:"left"`
+	Right      *expression `json:"right"`
+	Comparison string      `json:"comparison"`
 }
 
 type columnIndex struct {
@@ -76,40 +95,61 @@ type columnIndex struct {
 	Children []columnIndex `json:"child_indexes"`
 }
 
-// walker collects the scans of a plan.
+// walker collects the scans of a plan and what links them.
 type walker struct {
 	plan *Plan
 	lost bool
+	ctes map[int]columns // what each WITH gives, by its number
 }
 
-// walk visits n; above is the filter that takes its rows, if it is one.
-func (w *walker) walk(n, above *node) {
-	switch n.Type {
-	case "LOGICAL_EMPTY_RESULT":
-		w.lost = true
-	case "LOGICAL_GET":
-		w.scan(n, above)
-	}
+// walk visits n and says where its columns come from; above is the filter that takes its
+// rows, if it is one.
+func (w *walker) walk(n, above *node) columns {
+	children := make([]columns, len(n.Children))
 	for i := range n.Children {
 		var filter *node
 		if n.Type == "LOGICAL_FILTER" {
 			filter = n
 		}
-		w.walk(&n.Children[i], filter)
+		children[i] = w.walk(&n.Children[i], filter)
+		if n.Type == "LOGICAL_MATERIALIZED_CTE" && i == 0 {
+			w.ctes[n.TableIndex] = children[0].any()
+		}
 	}
+	switch n.Type {
+	case "LOGICAL_EMPTY_RESULT":
+		w.lost = true
+		return nil
+	case "LOGICAL_GET":
+		return w.scan(n, above)
+	case "LOGICAL_CTE_REF":
+		return w.ctes[n.CTE]
+	case "LOGICAL_COMPARISON_JOIN", "LOGICAL_DELIM_JOIN":
+		w.link(n, children[0], children[1])
+	}
+	return n.pass(children)
 }
 
 // scan takes in a reading of a table, and the filter above it.
-func (w *walker) scan(n, above *node) {
+func (w *walker) scan(n, above *node) columns {
+	out := n.output()
+	list := make(columns, len(out))
+	for i := range list {
+		list[i].scan = -1
+	}
 	var table struct{ Schema, Table string }
 	if n.Function != "seq_scan" || json.Unmarshal(n.FunctionData, &table) != nil || table.Table == "" {
-		return // a table function, which the coordinator calls itself
+		return list // a table function, which the coordinator calls itself
 	}
 	s := Scan{Schema: table.Schema, Table: table.Table, Columns: n.columns()}
 	if !n.sampled() {
 		s.Where = n.predicates(above)
 	}
+	for i, c := range out {
+		list[i] = lineage{scan: len(w.plan.Scans), column: c, narrow: !n.sampled()}
+	}
 	w.plan.Scans = append(w.plan.Scans, s)
+	return list
 }
 
 // columns are those that a scan reads, in the table's order.

@@ -2,6 +2,7 @@ package federate
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 )
 
@@ -43,15 +44,18 @@ func TestPlansThatCannotBeRead(t *testing.T) {
 }
 
 func TestATableReadTwiceIsFetchedForBoth(t *testing.T) {
-	p := Plan{Scans: []Scan{
-		{Table: "0", Columns: []string{"a"}, Where: []string{"a = 1", "a < 3"}}, {Table: "0", Columns: []string{"b", "a"}, Where: []string{"b = 2"}},
-		{Table: "1", Columns: []string{"c"}, Where: []string{"c = 2"}}, {Table: "1"}, {Table: "x"},
-	}}
-	got := p.Fetches(3, func(s *Scan) (int, bool) { return int(s.Table[0] - '0'), s.Table != "x" })
-	if f := got[0]; len(f.Columns) != 2 || f.Where != "(a = 1 AND a < 3) OR (b = 2)" {
-		t.Errorf("the first: %+v", f)
+	p := Plan{Scans: []Scan{{Columns: []string{"a"}}, {Columns: []string{"b", "a"}}, {}, {Columns: []string{"x"}}}}
+	columns, read := p.Columns(3, []int{0, 0, 1, -1})
+	if fmt.Sprint(columns, read) != "[[a b] [] []] [true true false]" {
+		t.Errorf("columns %v of %v", columns, read)
 	}
-	if f := got[1]; len(f.Columns) != 1 || f.Where != "" || got[2] != nil {
-		t.Errorf("the others: %+v, %+v", f, got[2])
+	for want, scans := range map[string][][]string{
+		"a = 1":                        {{"a = 1"}, {"a = 1"}},
+		"(a = 1 AND a < 3) OR (b = 2)": {{"a = 1", "a < 3"}, {"b = 2"}},
+		"":                             {{"a = 1"}, nil},
+	} {
+		if got := Where(scans); got != want {
+			t.Errorf("Where(%v) = %q, want %q", scans, got, want)
+		}
 	}
 }

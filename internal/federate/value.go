@@ -106,13 +106,13 @@ func moment(seconds, micros int64, layout string, err error) (string, bool) {
 	return t.Format(layout), true
 }
 
-// Literal is a statement's argument as SQL of the type that binding it gives.
+// Literal is a statement's argument as SQL that means what binding it does.
 func Literal(arg any) (string, error) {
 	switch a := arg.(type) {
 	case nil:
 		return "NULL", nil
 	case string:
-		return "CAST(" + literal(a) + " AS VARCHAR)", nil
+		return literal(a), nil // not a VARCHAR: bound, too, it is taken for what it is compared with
 	case bool:
 		return strconv.FormatBool(a), nil
 	case int:

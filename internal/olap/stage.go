@@ -201,3 +201,22 @@ func (s *Stage) Fill(ctx context.Context, i int, next func(context.Context) (arr
 	defer s.db.pool.release(r)
 	return r.tx(ctx, func() error { return r.fill(ctx, stageSchema, strconv.Itoa(i), next) })
 }
+
+// Keys are the values of column k of a SELECT over the places, as a JSON list of strings
+// or, for integers, of numbers, and how many there are; none when they are more than most.
+func (s *Stage) Keys(ctx context.Context, sql string, text bool, most int) (list string, n int64, err error) {
+	r, err := s.db.pool.acquire(ctx)
+	if err != nil {
+		return "", 0, err
+	}
+	defer s.db.pool.release(r)
+	item := "k"
+	if text {
+		item = "k::VARCHAR"
+	}
+	rows, err := r.rowsOf(ctx, fmt.Sprintf("SELECT CASE WHEN count(*) <= %d THEN coalesce(to_json(list(%s))::VARCHAR, '[]') ELSE '' END, count(*) FROM (SELECT k FROM (%s) LIMIT %d)", most, item, sql, most+1))
+	if err != nil {
+		return "", 0, fmt.Errorf("find keys: %w", err)
+	}
+	return rows[0][0].(string), rows[0][1].(int64), nil
+}

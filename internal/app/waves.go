@@ -1,0 +1,252 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/federate"
+	"github.com/meshctl/meshctl/internal/serve"
+)
+
+const (
+	// sampleRows are looked at to guess how many rows of a large table a predicate leaves.
+	sampleRows = 2048
+	// mostKeys are sent to an owner to choose rows by, in a request of a few megabytes.
+	mostKeys = 200_000
+)
+
+// fill fetches what the plan wants, wave by wave.
+func (j *join) fill(ctx context.Context) error {
+	columns := make([][]string, len(j.origins))
+	for i, o := range j.origins {
+		columns[i] = o.columns
+	}
+	if err := j.stage.Clear(ctx, columns); err != nil {
+		return err
+	}
+	waves := j.waves()
+	if err := j.sample(ctx, waves); err != nil {
+		return err
+	}
+	for {
+		wave := waves.Next()
+		if len(wave) == 0 {
+			return nil
+		}
+		if err := j.fetchAll(ctx, waves, wave); err != nil {
+			return err
+		}
+	}
+}
+
+// waves decide in which order to fetch.
+func (j *join) waves() *federate.Waves {
+	rows := make([]float64, len(j.origins))
+	for i, o := range j.origins {
+		rows[i] = o.rows
+	}
+	return j.scans.NewWaves(j.tables(), rows, cmp.Or(j.c.few, federate.FewRows))
+}
+
+// sample asks the owners of large tables, of which links can leave out rows, which share
+// of some of their rows the predicates leave.
+func (j *join) sample(ctx context.Context, waves *federate.Waves) error {
+	if len(j.scans.Links) == 0 {
+		return nil
+	}
+	all, ctx := errgroup.WithContext(ctx)
+	for i := range j.origins {
+		o := &j.origins[i]
+		var scans []int
+		counts := ""
+		for _, s := range o.scans {
+			if where := j.scans.Scans[s].Where; len(where) > 0 {
+				scans = append(scans, s)
+				counts += ", count(*) FILTER (WHERE " + strings.Join(where, " AND ") + ")"
+			}
+		}
+		if len(scans) == 0 || !waves.Large(i) {
+			continue
+		}
+		all.Go(func() error {
+			found, err := j.counts(ctx, o, fmt.Sprintf("SELECT count(*)%s FROM (SELECT * FROM %s LIMIT %d)", counts, o.table(), sampleRows))
+			if fault.KindOf(err) == fault.Rejected {
+				return nil // the guess stands
+			}
+			if err != nil {
+				return fmt.Errorf("sample %s: %w", o.id, err)
+			}
+			j.mu.Lock()
+			defer j.mu.Unlock()
+			for k, s := range scans {
+				waves.Sampled(s, (float64(found[k+1])+0.5)/(float64(found[0])+1))
+			}
+			return nil
+		})
+	}
+	return all.Wait()
+}
+
+// counts is one row of integers.
+func (j *join) counts(ctx context.Context, o *origin, sql string) ([]int64, error) {
+	began := time.Now()
+	stream, err := j.c.openQuery(ctx, o.id.Product, serve.QueryRequest{SQL: sql})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		stream.close()
+		j.did(Step{What: "sample", Product: o.id.Product, Port: o.id.Port, SQL: sql, Rows: 1, Bytes: stream.bytes}, began)
+	}()
+	b, err := stream.next(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer b.Release()
+	list := make([]int64, b.NumCols())
+	for i, col := range b.Columns() {
+		n, ok := col.(*array.Int64)
+		if !ok || n.Len() != 1 {
+			return nil, fmt.Errorf("a count is %s", col.DataType())
+		}
+		list[i] = n.Value(0)
+	}
+	return list, nil
+}
+
+// fetchAll fetches the tables of one wave.
+func (j *join) fetchAll(ctx context.Context, waves *federate.Waves, wave []int) error {
+	rows := make([]int64, len(wave))
+	asks := make([]ask, len(wave))
+	for k, i := range wave {
+		var err error
+		if asks[k], err = j.ask(ctx, waves, i); err != nil {
+			return err
+		}
+	}
+	all, ctx := errgroup.WithContext(ctx)
+	for k, i := range wave {
+		all.Go(func() (err error) {
+			if rows[k], err = j.fetch(ctx, i, asks[k]); err != nil {
+				return fmt.Errorf("fetch %s: %w", j.origins[i].id, err)
+			}
+			return nil
+		})
+	}
+	if err := all.Wait(); err != nil {
+		return err
+	}
+	for k, i := range wave {
+		waves.Fetched(i, rows[k])
+	}
+	return nil
+}
+
+// ask is a request for an origin's rows.
+type ask struct {
+	serve.QueryRequest
+	keys int64 // that it holds
+}
+
+// ask is the request for the rows of an origin that matter.
+func (j *join) ask(ctx context.Context, waves *federate.Waves, i int) (a ask, err error) {
+	o := &j.origins[i]
+	if o.none {
+		a.SQL = o.sql("false") // only as of when
+		return a, nil
+	}
+	all := keys{}
+	var scans [][]string
+	for _, s := range o.scans {
+		where := append([]string{}, j.scans.Scans[s].Where...)
+		if waves.Large(i) {
+			more, err := j.keyed(ctx, waves, s, all)
+			if err != nil {
+				return a, err
+			}
+			where = append(where, more...)
+		}
+		scans = append(scans, where)
+	}
+	a.SQL = o.sql(federate.Where(scans))
+	for name, list := range all {
+		if !strings.Contains(a.SQL, "$"+name+" ") && !strings.Contains(a.SQL, "$"+name+",") {
+			continue // another scan needs all rows
+		}
+		if a.Args == nil {
+			a.Args = map[string]any{}
+		}
+		a.Args[name] = list.text
+		a.keys += list.n
+	}
+	return a, nil
+}
+
+// keys are the lists of keys that a request holds, by their names in it.
+type keys map[string]struct {
+	text string
+	n    int64
+}
+
+// keyed are predicates that choose a scan's rows by keys of tables that are here already.
+// The keys go into all.
+func (j *join) keyed(ctx context.Context, waves *federate.Waves, scan int, all keys) ([]string, error) {
+	var list []string
+	for _, l := range waves.Into(scan) {
+		text, n, err := j.stage.Keys(ctx, waves.Keys(l), l.Text(), mostKeys)
+		if err != nil {
+			return nil, err
+		}
+		if n > mostKeys || !waves.Useful(l, n) {
+			continue
+		}
+		name := fmt.Sprint("keys", len(all))
+		all[name] = struct {
+			text string
+			n    int64
+		}{text, n}
+		list = append(list, l.Keyed(name))
+	}
+	return list, nil
+}
+
+// fetch puts an origin's rows on the stage and says how many there were. An owner that
+// refuses a predicate, such as for a row that it fails on and that the statement itself
+// never looks at, is asked for all rows.
+func (j *join) fetch(ctx context.Context, i int, r ask) (int64, error) {
+	n, err := j.fetchRows(ctx, i, r)
+	if all := j.origins[i].sql(""); r.SQL != all && fault.KindOf(err) == fault.Rejected {
+		n, err = j.fetchRows(ctx, i, ask{QueryRequest: serve.QueryRequest{SQL: all}})
+	}
+	return n, err
+}
+
+func (j *join) fetchRows(ctx context.Context, i int, r ask) (int64, error) {
+	began := time.Now()
+	o := &j.origins[i]
+	stream, err := j.c.openQuery(ctx, o.id.Product, r.QueryRequest)
+	if err != nil {
+		return 0, err
+	}
+	defer stream.close()
+	if err := j.stage.Fill(ctx, i, stream.next); err != nil {
+		return 0, err
+	}
+	a, err := stream.finish()
+	if err != nil {
+		return 0, err
+	}
+	j.did(Step{What: "fetch", Product: o.id.Product, Port: o.id.Port, SQL: r.SQL, Keys: r.keys, Rows: a.Rows, Bytes: stream.bytes}, began)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	maps.Copy(j.marks, a.Watermarks)
+	return a.Rows, nil
+}
