@@ -152,7 +152,7 @@ func deadLetters(ctx context.Context, nc *mesh.Conn, id product.PortID) ([]mesh.
 	defer r.Close()
 	var letters []mesh.Message
 	for {
-		msgs, err := r.Next(ctx, 1000, readBytes, 0)
+		msgs, err := r.Next(ctx, 1000, readBytes, 0, 0)
 		if err != nil {
 			return nil, err
 		}

@@ -14,13 +14,13 @@ import (
 // readBytes bounds what one read of a stream takes.
 const readBytes = 16 << 20
 
-// A reader waits for its batch to fill, but never longer than fillMost: when it is behind,
-// as long as the backlog takes to read at about 100,000 messages a second; and always as
-// long as the batch before took to work off, and until fillLeast after that one.
+// Batches follow each other every batchPace at most, since what a commit costs hardly
+// depends on its size. A reader that is behind waits for catchUp for what is known to be
+// there. It never waits longer because the batch before took long: then the next one is
+// larger, takes longer still, and half of the highest rate is enough to keep it so.
 const (
-	fillEach  = 10 * time.Microsecond
-	fillLeast = 10 * time.Millisecond
-	fillMost  = 50 * time.Millisecond
+	batchPace = 10 * time.Millisecond
+	catchUp   = 50 * time.Millisecond
 )
 
 // source reads a stream of this leaf for the pipeline.
@@ -52,16 +52,12 @@ func openSubject(nc *mesh.Conn, stream, subject string) pipeline.OpenSource {
 }
 
 func (s *source) Next(ctx context.Context, limit int) ([]pipeline.Message, error) {
-	// What a commit costs hardly depends on its size. So behind a backlog it pays to wait
-	// for a fuller batch, and under a steady load commits that follow each other at once
-	// would take the whole machine. After a rest, what is there goes on at once.
-	linger := time.Duration(min(s.reader.Pending(), uint64(fillMost/fillEach))) * fillEach
+	var rest time.Duration // after a rest, what is there goes on at once
 	if !s.given.IsZero() {
-		busy := time.Since(s.given)
-		linger = max(linger, min(busy, fillMost), fillLeast-busy)
+		rest = batchPace - time.Since(s.given)
 	}
 	defer func() { s.given = time.Now() }()
-	got, err := s.reader.Next(ctx, limit, readBytes, linger)
+	got, err := s.reader.Next(ctx, limit, readBytes, rest, catchUp)
 	if err != nil {
 		return nil, err
 	}

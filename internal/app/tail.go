@@ -132,7 +132,7 @@ func (p *Product) tail(ctx context.Context, id product.PortID, o TailOptions, se
 	}
 	defer r.Close()
 	for given := 0; ; {
-		msgs, err := r.Next(ctx, 1000, chunkSize, 0)
+		msgs, err := r.Next(ctx, 1000, chunkSize, 0, 0)
 		if err != nil {
 			return err
 		}

@@ -18,6 +18,7 @@ import (
 
 const (
 	batchFlow    = 500     // messages between two acknowledgements, at most
+	batchAhead   = 8       // acknowledgements that may be under way: a busy machine is slow to pass them on
 	batchBytes   = 4 << 20 // bytes between two acknowledgements, about
 	batchSilence = 5 * time.Second
 )
@@ -58,7 +59,7 @@ func newBatch(p *Publisher, msgs []Outgoing) *batch {
 	}
 	flow := min(batchFlow, max(1, batchBytes/largest))
 	return &batch{
-		p: p, msgs: msgs, limit: 2 * flow, window: 2 * flow,
+		p: p, msgs: msgs, limit: batchAhead * flow, window: batchAhead * flow,
 		prefix: fmt.Sprintf("%s.%s.%d.fail.", p.inbox, nuid.Next(), flow),
 		msg:    nats.Msg{Header: nats.Header{}},
 	}
@@ -172,7 +173,7 @@ func (b *batch) hear(ctx context.Context) error {
 	case "ack":
 		b.acked = max(b.acked, int(a.Seq))
 		if a.Msgs > 0 {
-			b.window = min(b.limit, max(64, 2*a.Msgs))
+			b.window = min(b.limit, max(64, batchAhead*a.Msgs))
 		}
 	case "gap":
 		b.cause = orCause(b.cause, fault.New(fault.Unavailable, "try again", "a message of the batch was lost"))

@@ -92,7 +92,7 @@ func benchReader(b *testing.B, l *Leaf, n int, linger time.Duration) {
 			b.Fatal(err)
 		}
 		for got := 0; got < n; {
-			ms, err := r.Next(b.Context(), 10_000, 0, linger)
+			ms, err := r.Next(b.Context(), 10_000, 0, linger, 0)
 			if err != nil {
 				b.Fatal(err)
 			}

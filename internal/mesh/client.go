@@ -88,10 +88,15 @@ func connectFault(err error, where string) error {
 	}
 }
 
+// syncQueue is how many answers may wait in one subscription. Each call makes its own, and
+// by default has half a megabyte for them; a page of a list is the most that is asked for.
+const syncQueue = 4 * listPage
+
 // clientOptions are those of every client, inside a process or not.
 func clientOptions(name string) []nats.Option {
 	return []nats.Option{
 		nats.Name(name),
+		nats.SyncQueueLen(syncQueue),
 		nats.Timeout(5 * time.Second),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(200 * time.Millisecond),

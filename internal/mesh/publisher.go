@@ -69,7 +69,7 @@ func (p *Publisher) listen() error {
 		return nil
 	}
 	p.inbox = p.nc.NewInbox()
-	p.heard = make(chan *nats.Msg, 4*batchFlow)
+	p.heard = make(chan *nats.Msg, 2*batchAhead*batchFlow)
 	sub, err := p.nc.ChanSubscribe(p.inbox+".>", p.heard)
 	if err != nil {
 		return connFault(err, domainName(""))

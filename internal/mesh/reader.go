@@ -3,6 +3,7 @@ package mesh
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -56,11 +57,12 @@ func NewReader(ctx context.Context, nc *Conn, domain, stream string, after recor
 	return r, nil
 }
 
-// Next waits for a message, then for more until it has max of them, or maxBytes, or
-// linger is over since it was called (0: what has arrived already). Limits of 0 are none, though an answer
-// never gets much larger than 64 MiB; one message is returned even if it is larger.
-// The messages are the caller's to keep.
-func (r *Reader) Next(ctx context.Context, max int, maxBytes int, linger time.Duration) ([]Message, error) {
+// Next waits for a message, then, for catchUp at most, for those that the stream is known
+// to have behind it, and for more until rest is over; both since it was called, 0 to wait
+// for none. It ends at once when it has max of them, or maxBytes. Limits of 0 are none,
+// though an answer never gets much larger than 64 MiB; one message is returned even if it
+// is larger. The messages are the caller's to keep.
+func (r *Reader) Next(ctx context.Context, max int, maxBytes int, rest, catchUp time.Duration) ([]Message, error) {
 	if maxBytes <= 0 || maxBytes > readerMost {
 		maxBytes = readerMost
 	}
@@ -68,19 +70,33 @@ func (r *Reader) Next(ctx context.Context, max int, maxBytes int, linger time.Du
 	if err := r.await(ctx, demand{count: 1}); err != nil {
 		return nil, err
 	}
-	if left := linger - time.Since(began); left > 0 {
-		bounded, cancel := context.WithTimeout(ctx, left)
-		err := r.await(bounded, demand{count: max, bytes: maxBytes})
-		over := bounded.Err() != nil
-		cancel()
-		if err != nil && !over {
-			return nil, err
-		}
+	known := int(min(r.Pending(), math.MaxInt32))
+	if max > 0 {
+		known = min(known, max)
+	}
+	if err := r.awaitUntil(ctx, began.Add(catchUp), demand{count: known, bytes: maxBytes}); err != nil {
+		return nil, err
+	}
+	if err := r.awaitUntil(ctx, began.Add(rest), demand{count: max, bytes: maxBytes}); err != nil {
+		return nil, err
 	}
 	return r.take(max, maxBytes), nil
 }
 
-// Pending is how many messages of the stream were behind the last one handed out, as
+// awaitUntil returns when the demand is met or the deadline has passed.
+func (r *Reader) awaitUntil(ctx context.Context, deadline time.Time, want demand) error {
+	if time.Until(deadline) <= 0 {
+		return nil
+	}
+	bounded, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	if err := r.await(bounded, want); err != nil && bounded.Err() == nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// Pending is how many messages of the stream are behind the last one handed out, as
 // the server knew when it sent the newest one that has arrived.
 func (r *Reader) Pending() uint64 {
 	r.mu.Lock()

@@ -26,7 +26,7 @@ func newReader(t testing.TB, nc *Conn, domain, stream string, after record.Seq, 
 func readN(ctx context.Context, r *Reader, n int) ([]Message, error) {
 	var all []Message
 	for len(all) < n {
-		ms, err := r.Next(ctx, n-len(all), 0, 0)
+		ms, err := r.Next(ctx, n-len(all), 0, 0, 0)
 		if err != nil {
 			return all, err
 		}
@@ -88,7 +88,7 @@ func TestReaderLimits(t *testing.T) {
 	must(t, EnsureStream(ctx, nc, flightsSpec))
 	appendAll(t, nc, "flights-v1", numbered(1, 1000))
 	r := newReader(t, nc, "", "flights-v1", 0, "")
-	ms, err := r.Next(ctx, 10, 0, time.Minute)
+	ms, err := r.Next(ctx, 10, 0, time.Minute, 0)
 	if err != nil || len(ms) != 10 {
 		t.Fatalf("Next(10) = %d, %v", len(ms), err)
 	}
@@ -96,26 +96,38 @@ func TestReaderLimits(t *testing.T) {
 		t.Errorf("Pending = %d; want 990", p)
 	}
 	one := ms[0].size()
-	ms, err = r.Next(ctx, 0, 5*one+20, time.Minute)
+	ms, err = r.Next(ctx, 0, 5*one+20, time.Minute, 0)
 	if err != nil || len(ms) != 5 {
 		t.Fatalf("Next of five messages' bytes = %d, %v", len(ms), err)
 	}
-	if ms, err = r.Next(ctx, 0, 1, 0); err != nil || len(ms) != 1 {
+	if ms, err = r.Next(ctx, 0, 1, 0, 0); err != nil || len(ms) != 1 {
 		t.Fatalf("Next of too few bytes = %d, %v; want one message", len(ms), err)
 	}
 	rest, err := readN(ctx, r, 984)
 	must(t, err)
 	checkNumbers(t, rest, 17)
 
-	// With the stream at its end, linger gathers what still comes.
-	appendAll(t, nc, "flights-v1", numbered(1001, 1001))
-	got, err := r.Next(ctx, 100, 0, 50*time.Millisecond)
+	// What is known to be there is waited for, and nothing else.
+	appendAll(t, nc, "flights-v1", numbered(1001, 6000))
+	behind := newReader(t, nc, "", "flights-v1", 1000, "")
+	began := time.Now()
+	ms, err = behind.Next(ctx, 0, 0, 0, time.Minute)
+	if err != nil || len(ms) != 5000 || time.Since(began) > 30*time.Second {
+		t.Fatalf("Next of a backlog = %d after %s, %v; want 5000 at once", len(ms), time.Since(began), err)
+	}
+	rest, err = readN(ctx, r, 5000)
+	must(t, err)
+	checkNumbers(t, rest, 1001)
+
+	// With the stream at its end, rest gathers what still comes.
+	appendAll(t, nc, "flights-v1", numbered(6001, 6001))
+	got, err := r.Next(ctx, 100, 0, 50*time.Millisecond, 0)
 	if err != nil || len(got) != 1 {
 		t.Fatalf("Next at the end = %d, %v; want 1", len(got), err)
 	}
 	short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 	defer cancel()
-	if _, err := r.Next(short, 100, 0, 0); !errors.Is(err, context.DeadlineExceeded) || fault.KindOf(err) != fault.Timeout {
+	if _, err := r.Next(short, 100, 0, 0, 0); !errors.Is(err, context.DeadlineExceeded) || fault.KindOf(err) != fault.Timeout {
 		t.Fatalf("Next without messages = %v; want a timeout", err)
 	}
 }

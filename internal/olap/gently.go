@@ -6,8 +6,8 @@ import (
 )
 
 // stepBack is how much nicer than the rest of the process a gentle thread is: beside a
-// busy one it gets a quarter of a core, so that a roll still ends while an import goes on.
-const stepBack = 5
+// busy one it gets a tenth of a core, so that a roll still ends while an import goes on.
+const stepBack = 10
 
 // gently runs do on a thread of its own that leaves the processor to others first, as
 // will the threads that do starts. Rolling a tail keeps every core busy for seconds, and
