@@ -35,6 +35,7 @@ var dependencies = map[string]string{
 	"bubbletea":   "charm.land/bubbletea",
 	"bubbles":     "charm.land/bubbles",
 	"lipgloss":    "charm.land/lipgloss",
+	"chromedp":    "github.com/chromedp",
 
 	"go-containerregistry": "github.com/google/go-containerregistry",
 }

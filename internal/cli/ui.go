@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/meshctl/meshctl/internal/serve"
 	"github.com/meshctl/meshctl/internal/theme"
 	"github.com/meshctl/meshctl/internal/tui"
+	"github.com/meshctl/meshctl/internal/web"
 )
 
 const uiLong = `Browse the mesh on the whole terminal: domains, products and ports with their state as it
@@ -21,24 +24,45 @@ letters; SQL over all of them with charts and export. ? explains what the cursor
 a key that does nothing says why.
 
 PRODUCT[.PORT] is where the cursor begins. Colours suit every kind of colour vision and the
-terminal's background; --theme chooses others, NO_COLOR none.`
+terminal's background; --theme chooses others, NO_COLOR none.
+
+--web serves a page with the same catalog, read-only, until it is interrupted, and writes
+its address with a token of its own to stdout. It listens on 127.0.0.1 only.`
+
+// uiOpts say how one wants to look at the mesh.
+type uiOpts struct {
+	tui.Options
+	Web  bool
+	Port int
+}
 
 func newUI(g *globals) *cobra.Command {
-	o := tui.Options{}
+	o := uiOpts{}
 	cmd := &cobra.Command{
-		Use: "ui [PRODUCT[.PORT]] [flags]", Short: "Browse the mesh on the whole terminal", Long: uiLong,
+		Use: "ui [PRODUCT[.PORT]] [flags]", Short: "Browse the mesh on the whole terminal, or in a browser", Long: uiLong,
 		Example: `  meshctl ui
   meshctl ui flights --readonly
-  meshctl ui --theme contrast`, Args: arguments("[PRODUCT[.PORT]]"),
+  meshctl ui --theme contrast
+  meshctl ui --web --port 8088`, Args: arguments("[PRODUCT[.PORT]]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				o.Start = args[0]
 			}
-			return runUI(cmd.Context(), g, o)
+			switch {
+			case o.Web && o.Theme != "":
+				return usageHint("choose the colours on the page", "--theme is for the terminal")
+			case o.Web:
+				return runWeb(cmd.Context(), g, o)
+			case cmd.Flags().Changed("port"):
+				return usageHint("add --web", "--port is for the page")
+			}
+			return runUI(cmd.Context(), g, o.Options)
 		},
 	}
 	cmd.Flags().BoolVar(&o.ReadOnly, "readonly", false, "change nothing in the mesh")
 	cmd.Flags().StringVar(&o.Theme, "theme", "", "colours: "+strings.Join(theme.Names(), ", "))
+	cmd.Flags().BoolVar(&o.Web, "web", false, "serve a page for the browser")
+	cmd.Flags().IntVar(&o.Port, "port", 0, "port of the page on 127.0.0.1; 0 takes any free one")
 	oneOf(cmd, "theme", theme.Names()...)
 	return g.completeFirst(cmd, false, func(all catalog.Catalog) []string { return append(productNames(all), portNames(all)...) })
 }
@@ -46,10 +70,34 @@ func newUI(g *globals) *cobra.Command {
 func runUI(ctx context.Context, g *globals, o tui.Options) error {
 	switch {
 	case !g.InTTY || !g.OutTTY || g.Env("TERM") == "dumb":
-		return usageHint("run it in a terminal; meshctl catalog and meshctl query speak to scripts", "ui needs a terminal that can be drawn on")
+		return usageHint("run it in a terminal, or add --web; meshctl catalog and meshctl query speak to scripts", "ui needs a terminal that can be drawn on")
 	case o.Theme != "" && !slices.Contains(theme.Names(), o.Theme):
 		return usageHint("choose one of "+strings.Join(theme.Names(), ", "), "there is no theme %q", o.Theme)
 	}
+	return g.browse(ctx, func(s source) error {
+		o.Color, o.Dir, o.Now, o.In, o.Out, o.Environ = g.Color(), g.Dir, g.Now, g.In, g.Out, g.Environ()
+		return tui.Run(ctx, s, o)
+	})
+}
+
+func runWeb(ctx context.Context, g *globals, o uiOpts) error {
+	if o.Port < 0 || o.Port > 65535 {
+		return usageHint("use a port from 1 to 65535, or 0 for any free one", "there is no port %d", o.Port)
+	}
+	return g.browse(ctx, func(s source) error {
+		return web.Run(ctx, s, web.Options{Port: o.Port, Now: g.Now, Started: func(address string) error {
+			if o.Start != "" {
+				address += "#/" + url.PathEscape(o.Start)
+			}
+			g.note("open this address in a browser of this machine; ctrl+c ends the page")
+			_, err := fmt.Fprintln(g.Out, address)
+			return err
+		}})
+	})
+}
+
+// browse connects to the mesh for as long as somebody looks at it.
+func (g *globals) browse(ctx context.Context, look func(source) error) error {
 	dialing, cancel := g.within(ctx, callLimit)
 	defer cancel()
 	b, err := app.Browse(dialing, g.mesh())
@@ -57,8 +105,7 @@ func runUI(ctx context.Context, g *globals, o tui.Options) error {
 		return err
 	}
 	defer b.Close()
-	o.Color, o.Dir, o.Now, o.In, o.Out, o.Environ = g.Color(), g.Dir, g.Now, g.In, g.Out, g.Environ()
-	return tui.Run(ctx, source{b}, o)
+	return look(source{b})
 }
 
 // source is the mesh as the screens ask it.

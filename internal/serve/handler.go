@@ -100,8 +100,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 	t.Header().Set("X-Content-Type-Options", "nosniff")
 	t.Header().Set("Cache-Control", "no-store")
-	if h.options.LoopbackOnly && !loopbackHost(r.Host) {
-		writeProblem(t, fault.New(fault.Denied, "use http://127.0.0.1 or http://localhost with the port it listens on",
+	if h.options.LoopbackOnly && !LoopbackHost(r.Host) {
+		WriteProblem(t, fault.New(fault.Denied, "use http://127.0.0.1 or http://localhost with the port it listens on",
 			"host %q is not this machine", r.Host))
 		done = true
 		return
@@ -146,5 +146,5 @@ func (h *handler) fail(t *tracked, r *http.Request, err error) {
 	case fault.KindOf(err) == fault.Internal:
 		h.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
-	writeProblem(t, err)
+	WriteProblem(t, err)
 }

@@ -112,12 +112,12 @@ func (s *Server) Close(ctx context.Context) error {
 // IsLoopback says whether addr, a host and a port, can be reached from this machine only.
 func IsLoopback(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)
-	return err == nil && host != "" && loopbackHost(host)
+	return err == nil && host != "" && LoopbackHost(host)
 }
 
-// loopbackHost says whether a Host header names this machine's loopback. A name that
+// LoopbackHost says whether a Host header names this machine's loopback. A name that
 // merely resolves to it does not: that is what DNS rebinding uses.
-func loopbackHost(host string) bool {
+func LoopbackHost(host string) bool {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}

@@ -70,7 +70,8 @@ func newProblem(err error) Problem {
 	}
 }
 
-func writeProblem(w http.ResponseWriter, err error) {
+// WriteProblem answers a request with err.
+func WriteProblem(w http.ResponseWriter, err error) {
 	p := newProblem(err)
 	text, err := json.Marshal(p)
 	if err != nil {
