@@ -60,6 +60,7 @@ type origin struct {
 	columns []string // that matter
 	none    bool     // no row of it matters
 	scans   []int    // of the plan, that read it
+	tables  []routed // that mean it
 }
 
 // origins are the ports that the tables of a statement mean, each once.
@@ -76,6 +77,7 @@ func origins(tables []routed) ([]origin, error) {
 			list = append(list, origin{id: t.id, rows: float64(t.port.Records), place: olap.Place{Home: t.id.Product, Columns: c.Schema()}})
 		}
 		list[i].place.Names = append(list[i].place.Names, t.ref)
+		list[i].tables = append(list[i].tables, t)
 	}
 	return list, nil
 }
@@ -108,11 +110,13 @@ type join struct {
 	stage   *olap.Stage
 	origins []origin
 	scans   *federate.Plan // without any for a statement that could not be planned
+	partial bool           // who cannot be reached is left out
 
-	began time.Time // when the statement was given
-	mu    sync.Mutex
-	marks map[string]record.Watermark
-	steps []Step
+	began   time.Time // when the statement was given
+	mu      sync.Mutex
+	marks   map[string]record.Watermark
+	missing []serve.Missing
+	steps   []Step
 }
 
 // did takes in a step that began then.
@@ -154,7 +158,7 @@ func (c *Client) newJoin(ctx context.Context, here *olap.DB, tables []routed, r 
 	for i, o := range list {
 		places[i] = o.place
 	}
-	j := &join{c: c, origins: list, marks: map[string]record.Watermark{}}
+	j := &join{c: c, origins: list, partial: r.AllowPartial, marks: map[string]record.Watermark{}}
 	if j.stage, err = here.NewStage(ctx, places, time.Now()); err != nil {
 		return nil, err
 	}
@@ -228,7 +232,7 @@ func (j *join) answer(ctx context.Context, here *olap.DB, r serve.QueryRequest) 
 			return b, err
 		},
 		finish: func() (serve.QueryAnswer, error) {
-			f.More, f.Watermarks = rows.Truncated(), j.marks
+			f.More, f.Watermarks, f.Missing = rows.Truncated(), j.marks, j.missing
 			j.did(Step{What: "answer", SQL: r.SQL, Rows: f.Rows}, began)
 			return f, nil
 		},

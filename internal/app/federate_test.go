@@ -147,7 +147,7 @@ func oneDatabase(t *testing.T, w *world) *olap.DB {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tables = append(tables, routed{name, e.ID(p), p})
+		tables = append(tables, routed{ref: name, id: e.ID(p), port: p})
 	}
 	l := &local{}
 	t.Cleanup(func() {

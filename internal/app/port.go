@@ -124,6 +124,9 @@ func (pt *port) start(drive func(context.Context) error) {
 	}
 }
 
+// tableName is the name that watermarks know the port's table by.
+func (pt *port) tableName() string { return pt.id.Product + "." + pt.id.Tables(pt.newest)[0] }
+
 func (pt *port) stop() {
 	if pt.steps != nil {
 		pt.steps.stop()
@@ -258,7 +261,7 @@ func (pt *port) emitter() pipeline.Emitter {
 func (pt *port) entry(ctx context.Context) (catalog.Port, error) {
 	nc := pt.p.leaf.Conn()
 	e := catalog.Port{
-		Address: pt.id.String(), Stream: pt.id.Stream(), Table: pt.id.Product + "." + pt.id.Tables(pt.newest)[0],
+		Address: pt.id.String(), Stream: pt.id.Stream(), Table: pt.tableName(),
 		Output: pt.out, Major: pt.id.Major, Visible: pt.progress.State().Visible,
 	}
 	state, err := mesh.State(ctx, nc, "", pt.id.Stream())

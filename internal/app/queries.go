@@ -11,7 +11,9 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/mesh"
 	"github.com/meshctl/meshctl/internal/olap"
+	"github.com/meshctl/meshctl/internal/record"
 	"github.com/meshctl/meshctl/internal/serve"
 )
 
@@ -90,7 +92,30 @@ func (p *Product) answer(ctx context.Context, a serve.QueryAnswer, r serve.Query
 		}
 	}()
 	a.More, a.Watermarks = rows.Truncated(), rows.Watermarks()
-	return a, errors.Join(err, rows.Close())
+	if err = errors.Join(err, rows.Close()); err == nil {
+		err = p.addLag(ctx, a.Watermarks)
+	}
+	return a, err
+}
+
+// addLag says of each table how far the log is ahead of it.
+func (p *Product) addLag(ctx context.Context, marks map[string]record.Watermark) error {
+	for _, pt := range p.sortedPorts() {
+		name := pt.tableName()
+		m, ok := marks[name]
+		if !ok {
+			continue
+		}
+		state, err := mesh.State(ctx, p.leaf.Conn(), "", pt.id.Stream())
+		if err != nil {
+			return fmt.Errorf("read how far the log of %s is: %w", pt.id, err)
+		}
+		if state.Last > m.Seq {
+			m.Lag = uint64(state.Last - m.Seq)
+			marks[name] = m
+		}
+	}
+	return nil
 }
 
 // bytesOf is how many bytes a batch has in memory.

@@ -73,9 +73,12 @@ func (c *Client) Query(ctx context.Context, r serve.QueryRequest) (_ *Answer, er
 		return nil, err
 	}
 	var a *Answer
-	if owner := soleOwner(tables); owner != "" {
+	owner := soleOwner(tables)
+	if owner != "" {
 		a, err = c.queryProduct(ctx, owner, r)
-	} else {
+		err = sinceWhen(err, tables)
+	}
+	if owner == "" || r.AllowPartial && len(tables) > 0 && fault.KindOf(err) == fault.Unavailable {
 		a, err = c.queryHere(ctx, &l, tables, r, began)
 	}
 	if err != nil {
@@ -147,6 +150,16 @@ type routed struct {
 	ref  olap.TableRef
 	id   product.PortID
 	port *catalog.Port
+	seen time.Time // when its product was last heard of
+}
+
+// sinceWhen adds to the error of a product that cannot be reached when it was last heard of.
+func sinceWhen(err error, tables []routed) error {
+	if fault.KindOf(err) != fault.Unavailable || len(tables) == 0 || tables[0].seen.IsZero() {
+		return err
+	}
+	return fault.New(fault.Unavailable, fault.HintOf(err), "%w; product %s was last heard of at %s",
+		err, tables[0].id.Product, tables[0].seen.UTC().Format(time.RFC3339))
 }
 
 // route finds the port that each table of a statement means. A lone name is the port
@@ -160,7 +173,7 @@ func route(all catalog.Catalog, refs []olap.TableRef) ([]routed, error) {
 			missing = append(missing, err)
 			continue
 		}
-		tables = append(tables, routed{ref, e.ID(p), p})
+		tables = append(tables, routed{ref, e.ID(p), p, e.Seen})
 	}
 	return tables, errors.Join(missing...)
 }

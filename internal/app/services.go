@@ -23,6 +23,9 @@ type awaitRequest struct {
 	Input   string     `json:"input"`
 	Seq     record.Seq `json:"seq"`
 	Session string     `json:"session"` // whose dead letters to count
+	// Beyond waits instead until one of these tables, by its name in watermarks, holds more
+	// than up to its sequence.
+	Beyond map[string]record.Seq `json:"beyond,omitempty"`
 }
 
 type awaitAnswer struct {
@@ -141,6 +144,9 @@ func sendFull(buf *bytes.Buffer, send func([]byte) error) error {
 
 // await waits until everything published to an input up to a sequence is visible.
 func (p *Product) await(ctx context.Context, q awaitRequest) (awaitAnswer, error) {
+	if len(q.Beyond) > 0 {
+		return awaitAnswer{}, p.awaitMove(ctx, q.Beyond)
+	}
 	pt, err := p.port(q.Port)
 	if err != nil {
 		return awaitAnswer{}, err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,11 +79,11 @@ func (j *join) sample(ctx context.Context, waves *federate.Waves) error {
 		}
 		all.Go(func() error {
 			found, err := j.counts(ctx, o, fmt.Sprintf("SELECT count(*)%s FROM (SELECT * FROM %s LIMIT %d)", counts, o.table(), sampleRows))
-			if fault.KindOf(err) == fault.Rejected {
+			if kind := fault.KindOf(err); kind == fault.Rejected || j.partial && kind == fault.Unavailable {
 				return nil // the guess stands
 			}
 			if err != nil {
-				return fmt.Errorf("sample %s: %w", o.id, err)
+				return fmt.Errorf("sample %s: %w", o.id, sinceWhen(err, o.tables))
 			}
 			j.mu.Lock()
 			defer j.mu.Unlock()
@@ -135,10 +136,12 @@ func (j *join) fetchAll(ctx context.Context, waves *federate.Waves, wave []int) 
 	all, ctx := errgroup.WithContext(ctx)
 	for k, i := range wave {
 		all.Go(func() (err error) {
-			if rows[k], err = j.fetch(ctx, i, asks[k]); err != nil {
-				return fmt.Errorf("fetch %s: %w", j.origins[i].id, err)
+			o := &j.origins[i]
+			rows[k], err = j.fetch(ctx, i, asks[k])
+			if err == nil || j.partial && j.leaveOut(o, err) {
+				return nil
 			}
-			return nil
+			return fmt.Errorf("fetch %s: %w", o.id, sinceWhen(err, o.tables))
 		})
 	}
 	if err := all.Wait(); err != nil {
@@ -148,6 +151,18 @@ func (j *join) fetchAll(ctx context.Context, waves *federate.Waves, wave []int) 
 		waves.Fetched(i, rows[k])
 	}
 	return nil
+}
+
+// leaveOut takes the origin for an empty table, if its product could not be reached.
+func (j *join) leaveOut(o *origin, err error) bool {
+	if fault.KindOf(err) != fault.Unavailable {
+		return false
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.missing = append(j.missing, serve.Missing{Table: o.tables[0].port.Table, Since: o.tables[0].seen, Error: err.Error()})
+	slices.SortFunc(j.missing, func(a, b serve.Missing) int { return cmp.Compare(a.Table, b.Table) })
+	return true
 }
 
 // ask is a request for an origin's rows.

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,6 +28,9 @@ type queryOpts struct {
 	Vars   map[string]string
 	Out    string
 	Output output
+
+	AllowPartial bool
+	Watch        bool
 }
 
 // parquet is the one format that needs a file: its end says where its parts are.
@@ -38,15 +42,24 @@ product's name alone for the port of the same name or its only one. That is the 
 major version; another one is named by its number, as in product.port_v1. SQL wants
 double quotes around a name with a dash: "my-product".port.
 
-On stderr it says as of which record and time of each table the answer holds. With
--o parquet --out FILE the answer becomes a Parquet file.`
+On stderr it says as of which record and time of each table the answer holds, and how
+many records of the log it is behind. With -o parquet --out FILE the answer becomes a
+Parquet file.
+
+A product that cannot be reached is an error. With --allow-partial its tables count as
+empty, and stderr says which these are.
+
+With --watch the query is answered again each time that a table it reads has moved, and
+printed when that changed the answer: whole, or with -o jsonl the rows that came and
+went, as {"change":"+","row":…} and {"change":"-","row":…}.`
 
 const queryExample = `  meshctl query
   meshctl query 'SELECT origin, avg(delay) FROM flights GROUP BY origin'
   meshctl query 'SELECT name, late FROM delays JOIN airports USING (iata)'
   meshctl query -f report.sql -o json
   echo 'SELECT count(*) FROM flights' | meshctl query
-  meshctl query 'SELECT * FROM flights WHERE origin = $code' --var code=ATL`
+  meshctl query 'SELECT * FROM flights WHERE origin = $code' --var code=ATL
+  meshctl query --watch 'SELECT origin, count(*) FROM flights GROUP BY origin'`
 
 func newQuery(g *globals) *cobra.Command {
 	var o queryOpts
@@ -69,6 +82,8 @@ func newQuery(g *globals) *cobra.Command {
 	f.Int64Var(&o.Limit, "limit", 0, "print at most `n` rows; 0 for all")
 	f.StringToStringVar(&o.Vars, "var", nil, "bind `name=value` to $name; may be repeated")
 	f.StringVar(&o.Out, "out", "", "write the answer to this `file`")
+	f.BoolVar(&o.AllowPartial, "allow-partial", false, "take products that are down for empty")
+	f.BoolVar(&o.Watch, "watch", false, "answer again whenever the products move")
 	o.Output.bind(cmd, append(standard(), render.Markdown, render.Arrow, parquet)...)
 	return cmd
 }
@@ -118,7 +133,7 @@ func (o *queryOpts) statements(g *globals) ([]string, error) {
 
 // request is what a statement is sent with.
 func (o *queryOpts) request() serve.QueryRequest {
-	r := serve.QueryRequest{Limit: o.Limit}
+	r := serve.QueryRequest{Limit: o.Limit, AllowPartial: o.AllowPartial}
 	if len(o.Vars) > 0 {
 		r.Args = map[string]any{}
 		for name, value := range o.Vars {
@@ -136,6 +151,12 @@ func runQuery(ctx context.Context, g *globals, o queryOpts) (err error) {
 	if o.Limit < 0 {
 		return usageHint("give 0 for all rows", "--limit %d is below 0", o.Limit)
 	}
+	switch {
+	case o.Watch && o.Out != "":
+		return usageHint("leave --out out and use the shell's >", "--watch has no end, and a file of --out is whole")
+	case o.Watch && len(statements) > 1:
+		return usageHint("give one statement", "there are %d statements, and --watch follows one", len(statements))
+	}
 	request := o.request()
 	args := request.Args
 	return g.withClient(ctx, 0, func(ctx context.Context, c *app.Client) error {
@@ -145,7 +166,10 @@ func runQuery(ctx context.Context, g *globals, o queryOpts) (err error) {
 				request.Args = shell.Used(sql, args)
 			}
 			answer := queryToText
-			if o.Output.format == parquet {
+			switch {
+			case o.Watch:
+				answer = watchQuery
+			case o.Output.format == parquet:
 				answer = queryToParquet
 			}
 			if err := answer(ctx, g, c, request, o); err != nil && len(statements) > 1 {
@@ -193,33 +217,39 @@ func queryToText(ctx context.Context, g *globals, c *app.Client, r serve.QueryRe
 			err = closing
 		}
 	}()
-	w := render.NewWriter(out, answer.Schema(), options)
+	a, cut, err := printAnswer(ctx, answer, out, options)
+	if err != nil {
+		return err
+	}
+	if cut {
+		g.note(noteCut)
+	}
+	tellAnswer(g, a)
+	return nil
+}
+
+// printAnswer writes all rows of an answer; cut says that some did not fit the width.
+func printAnswer(ctx context.Context, answer *app.Answer, out io.Writer, o render.Options) (a serve.QueryAnswer, cut bool, err error) {
+	w := render.NewWriter(out, answer.Schema(), o)
 	for {
 		batch, err := answer.Next(ctx)
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			return err
+			return a, false, err
 		}
 		err = w.Write(batch)
 		batch.Release()
 		if err != nil {
-			return err
+			return a, false, err
 		}
 	}
 	if err := w.Close(); err != nil {
-		return err
+		return a, false, err
 	}
-	if w.Truncated() {
-		g.note(noteCut)
-	}
-	a, err := answer.Finish()
-	if err != nil {
-		return err
-	}
-	tellAnswer(g, a)
-	return nil
+	a, err = answer.Finish()
+	return a, w.Truncated(), err
 }
 
 // tellAnswer says how many rows there are, as of when, and whether any were left out.
@@ -231,7 +261,18 @@ func tellAnswer(g *globals, a serve.QueryAnswer) {
 		if m.Seq > 0 {
 			when = fmt.Sprintf("as of record %d, %s", m.Seq, m.Time.UTC().Format(time.RFC3339))
 		}
+		if m.Lag > 0 {
+			when += fmt.Sprintf(", %d behind", m.Lag)
+		}
 		g.note("  %s %s", table, when)
+	}
+	for _, m := range a.Missing {
+		since := ""
+		if !m.Since.IsZero() {
+			since = ", which was last heard of at " + m.Since.UTC().Format(time.RFC3339)
+		}
+		product, _, _ := strings.Cut(m.Table, ".")
+		g.note("the answer is partial: nothing of %s is in it, for product %s could not be reached%s: %s", m.Table, product, since, m.Error)
 	}
 	if a.More {
 		g.note("there are more rows: --limit left them out")

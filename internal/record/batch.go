@@ -24,6 +24,7 @@ func (b Batch) Slice(i int) Batch {
 
 // Watermark says as of when an answer holds.
 type Watermark struct {
-	Seq  Seq       `json:"seq"`  // the last record it has seen
-	Time time.Time `json:"time"` // when the log stored that record
+	Seq  Seq       `json:"seq"`           // the last record it has seen
+	Time time.Time `json:"time"`          // when the log stored that record
+	Lag  uint64    `json:"lag,omitempty"` // sequences that the log was ahead of that, as far as it was looked at
 }

@@ -73,6 +73,9 @@ type QueryRequest struct {
 	// TimeoutMillis is how long the caller waits; 0 is as long as the product allows.
 	TimeoutMillis int64  `json:"timeoutMillis,omitempty"`
 	Caller        string `json:"-"` // who asks, as far as that is known
+	// AllowPartial takes a product that cannot be reached for one without rows. It is for
+	// what asks several products.
+	AllowPartial bool `json:"-"`
 }
 
 // QueryAnswer says how a query ended and as of when it holds.
@@ -84,6 +87,15 @@ type QueryAnswer struct {
 	// Waited is how many of these it waited until other queries had ended.
 	Waited float64 `json:"waited,omitempty"`
 	Bytes  int64   `json:"bytes"` // of the rows, as Arrow
+	// Missing are the tables that the answer has no rows of: where there are any it is partial.
+	Missing []Missing `json:"missing,omitempty"`
+}
+
+// Missing is a table that an answer has no rows of, because its product could not be reached.
+type Missing struct {
+	Table string    `json:"table"`
+	Since time.Time `json:"since,omitzero"` // when the product was last heard of
+	Error string    `json:"error"`
 }
 
 // Await makes a request wait until the port has seen something.
