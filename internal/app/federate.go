@@ -111,6 +111,7 @@ type join struct {
 	origins []origin
 	scans   *federate.Plan // without any for a statement that could not be planned
 	partial bool           // who cannot be reached is left out
+	asOf    map[string]string
 
 	began   time.Time // when the statement was given
 	mu      sync.Mutex
@@ -158,7 +159,7 @@ func (c *Client) newJoin(ctx context.Context, here *olap.DB, tables []routed, r 
 	for i, o := range list {
 		places[i] = o.place
 	}
-	j := &join{c: c, origins: list, partial: r.AllowPartial, marks: map[string]record.Watermark{}}
+	j := &join{c: c, origins: list, partial: r.AllowPartial, asOf: r.AsOf, marks: map[string]record.Watermark{}}
 	if j.stage, err = here.NewStage(ctx, places, time.Now()); err != nil {
 		return nil, err
 	}

@@ -46,7 +46,7 @@ func TestFollowAnswersWhenAProductMoves(t *testing.T) {
 				}
 				mu.Lock()
 				for i := range int(b.NumRows()) {
-					answers = append(answers, b.Column(0).ValueStr(i))
+					answers = append(answers, strings.Clone(b.Column(0).ValueStr(i)))
 				}
 				mu.Unlock()
 				b.Release()

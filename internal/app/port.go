@@ -95,12 +95,9 @@ func (p *Product) openPort(ctx context.Context, saved savedContract, newest bool
 	if c.Keyed() {
 		pt.kv = p.kv.Store(id.Folder())
 	}
-	pt.table, err = p.tables.Table(ctx, olap.TableSpec{
-		Schema: id.Product, Name: id.Table(), Views: id.Tables(newest), Folder: id.Folder(),
-		Columns: c.Schema(), Key: out.Key, State: out.Type == product.State,
-		SegmentRows: p.desc.Spec.Storage.SegmentRows,
-		SegmentAge:  time.Duration(p.desc.Spec.Storage.SegmentAge),
-	})
+	table := pt.tableSpec()
+	table.SegmentRows, table.SegmentAge = p.desc.Spec.Storage.SegmentRows, time.Duration(p.desc.Spec.Storage.SegmentAge)
+	pt.table, err = p.tables.Table(ctx, table)
 	if err == nil && p.store.Bucket != nil {
 		err = pt.followTable(ctx, p.leaf.Conn())
 	}
@@ -108,6 +105,14 @@ func (p *Product) openPort(ctx context.Context, saved savedContract, newest bool
 		return nil, err
 	}
 	return pt, nil
+}
+
+// tableSpec is the port's table, whenever it rolls.
+func (pt *port) tableSpec() olap.TableSpec {
+	return olap.TableSpec{
+		Schema: pt.id.Product, Name: pt.id.Table(), Views: pt.id.Tables(pt.newest), Folder: pt.id.Folder(),
+		Columns: pt.contract.Schema(), Key: pt.out.Key, State: pt.out.Type == product.State,
+	}
 }
 
 // start begins the port's steps. drive makes records for the log; nil where nothing

@@ -122,6 +122,9 @@ func StartProduct(ctx context.Context, o ProductOptions) (_ *Product, err error)
 }
 
 func (p *Product) openStores(ctx context.Context, desc *product.Product) (err error) {
+	if err := os.RemoveAll(p.data.sub(pastFolder)); err != nil { // of a process that was killed
+		return err
+	}
 	for _, dir := range []string{"logic", "contracts", "inputs"} {
 		if err := os.MkdirAll(p.data.sub(dir), 0o755); err != nil {
 			return err

@@ -62,11 +62,20 @@ func (p *Product) queryDeadline(ctx context.Context, r serve.QueryRequest) (cont
 }
 
 // answer is Query once it is its turn.
-func (p *Product) answer(ctx context.Context, a serve.QueryAnswer, r serve.QueryRequest, schema func(*arrow.Schema) error, emit func(arrow.RecordBatch) error) (serve.QueryAnswer, error) {
+func (p *Product) answer(ctx context.Context, a serve.QueryAnswer, r serve.QueryRequest, schema func(*arrow.Schema) error, emit func(arrow.RecordBatch) error) (_ serve.QueryAnswer, err error) {
 	if r.Limit < 0 {
 		return a, fault.New(fault.Invalid, "give 0 for all rows", "the limit %d is below 0", r.Limit)
 	}
-	rows, err := p.sql().Query(ctx, olap.Query{SQL: r.SQL, Named: r.Args, MaxRows: r.Limit})
+	db := p.sql()
+	if len(r.AsOf) > 0 {
+		then, opening := p.openPast(ctx, r)
+		if opening != nil {
+			return a, opening
+		}
+		defer func() { err = errors.Join(err, then.close()) }()
+		db = then.db
+	}
+	rows, err := db.Query(ctx, olap.Query{SQL: r.SQL, Named: r.Args, MaxRows: r.Limit})
 	if err != nil {
 		return a, err
 	}
@@ -92,7 +101,7 @@ func (p *Product) answer(ctx context.Context, a serve.QueryAnswer, r serve.Query
 		}
 	}()
 	a.More, a.Watermarks = rows.Truncated(), rows.Watermarks()
-	if err = errors.Join(err, rows.Close()); err == nil {
+	if err = errors.Join(err, rows.Close()); err == nil && len(r.AsOf) == 0 {
 		err = p.addLag(ctx, a.Watermarks)
 	}
 	return a, err

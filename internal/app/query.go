@@ -73,6 +73,9 @@ func (c *Client) Query(ctx context.Context, r serve.QueryRequest) (_ *Answer, er
 		return nil, err
 	}
 	var a *Answer
+	if err := checkAsOf(r.AsOf, tables); err != nil {
+		return nil, err
+	}
 	owner := soleOwner(tables)
 	if owner != "" {
 		a, err = c.queryProduct(ctx, owner, r)

@@ -247,6 +247,7 @@ func (j *join) fetch(ctx context.Context, i int, r ask) (int64, error) {
 func (j *join) fetchRows(ctx context.Context, i int, r ask) (int64, error) {
 	began := time.Now()
 	o := &j.origins[i]
+	r.AsOf = j.asOf
 	stream, err := j.c.openQuery(ctx, o.id.Product, r.QueryRequest)
 	if err != nil {
 		return 0, err

@@ -29,6 +29,7 @@ type queryOpts struct {
 	Out    string
 	Output output
 
+	AsOf         []string
 	AllowPartial bool
 	Watch        bool
 }
@@ -46,6 +47,10 @@ On stderr it says as of which record and time of each table the answer holds, an
 many records of the log it is behind. With -o parquet --out FILE the answer becomes a
 Parquet file.
 
+With --as-of the answer is what it was at a time, or after a record's number; for several
+products say it for each, as in --as-of flights=123. It is made from the log, so the log
+must still have all of its records.
+
 A product that cannot be reached is an error. With --allow-partial its tables count as
 empty, and stderr says which these are.
 
@@ -59,6 +64,7 @@ const queryExample = `  meshctl query
   meshctl query -f report.sql -o json
   echo 'SELECT count(*) FROM flights' | meshctl query
   meshctl query 'SELECT * FROM flights WHERE origin = $code' --var code=ATL
+  meshctl query 'SELECT count(*) FROM flights' --as-of 2026-03-01T12:00:00Z
   meshctl query --watch 'SELECT origin, count(*) FROM flights GROUP BY origin'`
 
 func newQuery(g *globals) *cobra.Command {
@@ -82,6 +88,7 @@ func newQuery(g *globals) *cobra.Command {
 	f.Int64Var(&o.Limit, "limit", 0, "print at most `n` rows; 0 for all")
 	f.StringToStringVar(&o.Vars, "var", nil, "bind `name=value` to $name; may be repeated")
 	f.StringVar(&o.Out, "out", "", "write the answer to this `file`")
+	f.StringArrayVar(&o.AsOf, "as-of", nil, "answer as of this `moment`, a time or a number")
 	f.BoolVar(&o.AllowPartial, "allow-partial", false, "take products that are down for empty")
 	f.BoolVar(&o.Watch, "watch", false, "answer again whenever the products move")
 	o.Output.bind(cmd, append(standard(), render.Markdown, render.Arrow, parquet)...)
@@ -134,6 +141,16 @@ func (o *queryOpts) statements(g *globals) ([]string, error) {
 // request is what a statement is sent with.
 func (o *queryOpts) request() serve.QueryRequest {
 	r := serve.QueryRequest{Limit: o.Limit, AllowPartial: o.AllowPartial}
+	for _, text := range o.AsOf {
+		name, moment, named := strings.Cut(text, "=")
+		if !named {
+			name, moment = "", text
+		}
+		if r.AsOf == nil {
+			r.AsOf = map[string]string{}
+		}
+		r.AsOf[name] = moment
+	}
 	if len(o.Vars) > 0 {
 		r.Args = map[string]any{}
 		for name, value := range o.Vars {
@@ -154,6 +171,8 @@ func runQuery(ctx context.Context, g *globals, o queryOpts) (err error) {
 	switch {
 	case o.Watch && o.Out != "":
 		return usageHint("leave --out out and use the shell's >", "--watch has no end, and a file of --out is whole")
+	case o.Watch && len(o.AsOf) > 0:
+		return usageHint("leave one of them out", "--as-of is one moment, and --watch follows what comes")
 	case o.Watch && len(statements) > 1:
 		return usageHint("give one statement", "there are %d statements, and --watch follows one", len(statements))
 	}

@@ -70,6 +70,8 @@ type QueryRequest struct {
 	SQL   string         `json:"sql"`
 	Args  map[string]any `json:"args,omitempty"`  // bound to $name
 	Limit int64          `json:"limit,omitempty"` // most rows; 0 is all
+	// AsOf says as of when: a sequence or a time, by product, product.port, or "" for all.
+	AsOf map[string]string `json:"asOf,omitempty"`
 	// TimeoutMillis is how long the caller waits; 0 is as long as the product allows.
 	TimeoutMillis int64  `json:"timeoutMillis,omitempty"`
 	Caller        string `json:"-"` // who asks, as far as that is known
