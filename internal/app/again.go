@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/meshctl/meshctl/internal/catalog"
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/mesh"
 	"github.com/meshctl/meshctl/internal/pipeline"
@@ -133,7 +134,7 @@ func (pt *port) backToLogic(input, session string, m mesh.Message) (againMessage
 func (p *Product) openAgain(ctx context.Context, desc *product.Product) error {
 	return mesh.EnsureStream(ctx, p.leaf.Conn(), mesh.StreamSpec{
 		Name: product.AgainStream, Subjects: []string{desc.AgainSubjects()},
-		Metadata: map[string]string{"meshctl.product": desc.Metadata.Name},
+		Metadata: map[string]string{catalog.MetaProduct: desc.Metadata.Name},
 	})
 }
 

@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"os"
 	"time"
 
 	"github.com/meshctl/meshctl/internal/mesh"
+	"github.com/meshctl/meshctl/internal/product"
 	"github.com/meshctl/meshctl/internal/trust"
 )
 
@@ -27,6 +29,7 @@ type HubOptions struct {
 	Certificate *mesh.Certificate // nil: links and clients are not encrypted
 	KeysFile    string            // has the mesh's keys, or will; below Data when empty
 	StateDir    string            // where this user's meshes are announced
+	Version     string            // of this meshctl
 	Logger      *slog.Logger
 }
 
@@ -38,6 +41,11 @@ type Hub struct {
 	service *mesh.Service
 	note    announcement
 	alive   *group
+	version string
+	events  *eventLog
+	ending  context.Context // of those who follow the events
+	end     context.CancelFunc
+	started time.Time
 }
 
 // StartHub starts a hub on a data folder and announces it to this user's other
@@ -49,7 +57,8 @@ func startHub(ctx context.Context, o HubOptions, kind string) (_ *Hub, err error
 	if err != nil {
 		return nil, err
 	}
-	h := &Hub{data: data}
+	h := &Hub{data: data, version: o.Version, started: time.Now().UTC(), events: newEventLog(product.HubName)}
+	h.ending, h.end = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, h.Close(context.WithoutCancel(ctx)))
@@ -70,7 +79,13 @@ func startHub(ctx context.Context, o HubOptions, kind string) (_ *Hub, err error
 	if err != nil {
 		return nil, err
 	}
+	if err = mesh.Advisories(h.Conn(), h.events.add); err != nil {
+		return nil, err
+	}
 	if err = h.serve(); err != nil {
+		return nil, err
+	}
+	if err = h.Handle("/metrics", http.HandlerFunc(h.metrics)); err != nil {
 		return nil, err
 	}
 	creds, err := h.credsOfUser()
@@ -92,6 +107,7 @@ func startHub(ctx context.Context, o HubOptions, kind string) (_ *Hub, err error
 // Close stops the hub, as far as it has started.
 func (h *Hub) Close(ctx context.Context) error {
 	var errs []error
+	h.end()
 	if h.alive != nil {
 		h.alive.stop()
 	}

@@ -41,7 +41,9 @@ func (h *Hub) serve() (err error) {
 		Name: product.HubName, Version: "1.0.0", Description: "the hub", Queue: product.HubName,
 		Endpoints: withStreams(admin, map[string]mesh.Handler{
 			"issue": answerJSON(h.issue), "credentials": answerJSON(h.credentials), "revoke": answerJSON(h.revoke),
-			"present": answerJSON(h.present),
+			"present": answerJSON(h.present), product.EndpointVitals: answerJSON(h.vitals),
+			"ping":                 func(context.Context, []byte, func([]byte) error) ([]byte, error) { return nil, nil },
+			product.EndpointEvents: serveEvents(h.events, h.started, h.ending),
 		}),
 	})
 	return err

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/meshctl/meshctl/internal/fault"
@@ -161,12 +160,12 @@ func restart(ctx context.Context, o ProductOptions, log *slog.Logger, pause *tim
 // room is nil when the folder's disk takes more. What the system says of free blocks is
 // not all: a quota may leave less.
 func room(dir string) error {
-	var disk syscall.Statfs_t
-	if err := syscall.Statfs(dir, &disk); err != nil {
+	disk, err := diskOf(dir)
+	if err != nil {
 		return fmt.Errorf("look for room in %s: %w", dir, err)
 	}
-	if free := uint64(disk.Bavail) * uint64(disk.Bsize); disk.Blocks > 0 && free < roomNeeded {
-		return fault.New(fault.Unavailable, "free disk space", "only %d MiB are left for %s", free>>20, dir)
+	if disk.size > 0 && disk.free < roomNeeded {
+		return fault.New(fault.Unavailable, "free disk space", "only %d MiB are left for %s", disk.free>>20, dir)
 	}
 	probe, err := os.CreateTemp(dir, "room-")
 	if err != nil {

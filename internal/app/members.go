@@ -139,7 +139,7 @@ func (m *Mesh) remove(ctx context.Context, q removeRequest) (RemoveAnswer, error
 	mem := m.products[q.Name]
 	if mem == nil || mem.keeping == nil {
 		m.mu.Unlock()
-		return RemoveAnswer{}, fault.New(fault.NotFound, "run meshctl catalog ls", "product %s is not in this mesh", q.Name)
+		return RemoveAnswer{}, notHere(q.Name)
 	}
 	delete(m.products, q.Name)
 	m.mu.Unlock()
@@ -192,4 +192,9 @@ func (m *Mesh) rememberedDirs() ([]string, error) {
 		}
 		return err != nil
 	}), nil
+}
+
+// notHere is the fault of a product that runs elsewhere, or nowhere.
+func notHere(name string) error {
+	return fault.New(fault.NotFound, "run meshctl catalog ls", "product %s is not in this mesh", name)
 }

@@ -42,6 +42,7 @@ type Mesh struct {
 // StartMesh starts the hub, then all products side by side, and returns when every one
 // of them answers. Products that were added to the mesh earlier come back.
 func StartMesh(ctx context.Context, o MeshOptions) (_ *Mesh, err error) {
+	o.Hub.Version = o.Version
 	hub, err := startHub(ctx, o.Hub, meshData)
 	if err != nil {
 		return nil, err
@@ -83,7 +84,7 @@ func StartMesh(ctx context.Context, o MeshOptions) (_ *Mesh, err error) {
 	}
 	m.service, err = mesh.Serve(hub.Conn(), mesh.ServiceSpec{
 		Name: product.UpService, Version: "1.0.0", Description: "the mesh of one process",
-		Endpoints: map[string]mesh.Handler{"add": answerJSON(m.add), "remove": answerJSON(m.remove)},
+		Endpoints: map[string]mesh.Handler{"add": answerJSON(m.add), "remove": answerJSON(m.remove), "cut": answerJSON(m.cut)},
 	})
 	if err != nil {
 		return nil, err

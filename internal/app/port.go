@@ -274,15 +274,20 @@ func (pt *port) entry(ctx context.Context) (catalog.Port, error) {
 		return e, err
 	}
 	e.Records, e.Last, e.LastTime = state.Msgs, state.Last, state.LastTime
-	dead, err := mesh.SubjectCounts(ctx, nc, "", product.DeadStream, pt.id.DeadSubject(">"))
-	if err != nil {
+	if e.Dead, err = pt.dead(ctx); err != nil {
 		return e, err
-	}
-	for _, n := range dead {
-		e.Dead += n
 	}
 	if err := pt.faults.err(); err != nil {
 		e.Error = err.Error()
 	}
 	return e, nil
+}
+
+// dead is how many dead letters of the port wait.
+func (pt *port) dead(ctx context.Context) (n uint64, err error) {
+	bySubject, err := mesh.SubjectCounts(ctx, pt.p.leaf.Conn(), "", product.DeadStream, pt.id.DeadSubject(">"))
+	for _, count := range bySubject {
+		n += count
+	}
+	return n, err
 }

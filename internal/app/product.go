@@ -56,6 +56,7 @@ type Product struct {
 	queries    *queries
 	service    *mesh.Service
 	admin      *mesh.Admin // of its streams
+	events     *eventLog
 	http       *serve.Server
 	steps      *group
 	ending     context.Context // of calls that would never end by themselves
@@ -92,6 +93,7 @@ func StartProduct(ctx context.Context, o ProductOptions) (_ *Product, err error)
 		ports: map[string]*port{}, inputs: map[string]*input{},
 		mirrors: map[string]*mirror{}, registered: make(chan struct{}),
 		applied: make(chan struct{}, 1), failed: make(chan error, 1), queries: newQueries(desc.Metadata.Name, o.Queries),
+		events: newEventLog(desc.Metadata.Name),
 	}
 	if p.data, err = claimData(o.Data, productData, desc.Metadata.Name); err != nil {
 		return nil, err
@@ -143,6 +145,10 @@ func (p *Product) openStores(ctx context.Context, desc *product.Product) (err er
 		Creds: p.joinWith, CA: p.o.CA,
 	})
 	if err != nil {
+		return err
+	}
+	p.leaf.LinkEvents(p.events.add)
+	if err := mesh.Advisories(p.leaf.Conn(), p.events.add); err != nil {
 		return err
 	}
 	if err := p.openKV(ctx); err != nil {

@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"io"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
@@ -50,6 +51,7 @@ func (p *Product) startServing(ctx context.Context) error {
 			"replay": answerJSON(p.Replay), "purge": answerJSON(p.PurgeDead), "rebuild": answerJSON(p.Rebuild),
 			"ping":   func(context.Context, []byte, func([]byte) error) ([]byte, error) { return nil, nil },
 			"tables": answerJSON(p.tablesIn), "tail": p.serveTail, "letters": p.serveLetters, "session": answerJSON(p.session),
+			product.EndpointVitals: answerJSON(p.vitals), product.EndpointEvents: serveEvents(p.events, p.started, p.ending),
 		}),
 		ByReader: p.serveSubscribe,
 	})
@@ -58,7 +60,15 @@ func (p *Product) startServing(ctx context.Context) error {
 	}
 	p.http, err = serve.Listen(ctx, p.o.HTTP, serve.NewHandler(p, serve.Options{
 		Logger: p.log, Version: p.o.Version, LoopbackOnly: serve.IsLoopback(p.o.HTTP),
-		Ready: func(context.Context) error { return p.Ready() }, Metrics: p.queries.stats.Write,
+		Ready: func(context.Context) error { return p.Ready() },
+		Metrics: func(w io.Writer) error {
+			v, err := p.Vitals(p.steps.ctx, true)
+			if err != nil {
+				return err
+			}
+			serve.WriteVitals(w, &v)
+			return p.queries.stats.Write(w)
+		},
 	}))
 	return err
 }

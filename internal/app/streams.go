@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/meshctl/meshctl/internal/catalog"
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/mesh"
 	"github.com/meshctl/meshctl/internal/pipeline"
@@ -187,9 +188,9 @@ func logSpec(id product.PortID, out *product.Output, version string) (mesh.Strea
 		MaxBytes: maxBytes,
 		MaxMsgs:  int64(out.Retention.Records),
 		Compress: out.Stream.Compression == product.CompressionS2,
-		Metadata: map[string]string{
-			"meshctl.product": id.Product, "meshctl.port": id.Port, "meshctl.contract": version,
-		},
+		Metadata: monitored(map[string]string{
+			catalog.MetaProduct: id.Product, catalog.MetaPort: id.Port, catalog.MetaContract: version,
+		}, out, false),
 	}
 	if out.Retention.Compact {
 		spec.MaxMsgsPerSubject = 1
@@ -201,14 +202,14 @@ func inboxSpec(id product.PortID, out *product.Output) mesh.StreamSpec {
 	return mesh.StreamSpec{
 		Duplicates: time.Duration(out.Stream.Duplicates),
 		Name:       id.InboxStream(), Subjects: []string{id.InboxSubject(">")},
-		Metadata: map[string]string{"meshctl.product": id.Product, "meshctl.inbox": id.Port},
+		Metadata: map[string]string{catalog.MetaProduct: id.Product, catalog.MetaInbox: id.Port},
 	}
 }
 
 func deadSpec(p *product.Product) mesh.StreamSpec {
 	return mesh.StreamSpec{
 		Name: product.DeadStream, Subjects: []string{p.DeadSubjects()},
-		Metadata: map[string]string{"meshctl.product": p.Metadata.Name},
+		Metadata: map[string]string{catalog.MetaProduct: p.Metadata.Name},
 	}
 }
 
@@ -218,7 +219,7 @@ func mirrorSpec(id product.PortID, out *product.Output, reader string) mesh.Stre
 		Name:     id.MirrorStream(),
 		Mirror:   &mesh.MirrorSpec{Port: id, Reader: reader},
 		Compress: out.Stream.Compression == product.CompressionS2,
-		Metadata: map[string]string{"meshctl.source": id.String()},
+		Metadata: monitored(map[string]string{catalog.MetaSource: id.String()}, out, true),
 	}
 	if out.Retention.Compact {
 		spec.MaxMsgsPerSubject = 1

@@ -58,6 +58,8 @@ func commands() []listed {
 		{groupUse, newUI},
 
 		{groupCare, newStream},
+		{groupCare, newLeaf},
+		{groupCare, newEvents},
 		{groupCare, newDeadletter},
 		{groupCare, newRebuild},
 		{groupCare, newCreds},

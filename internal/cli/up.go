@@ -199,7 +199,8 @@ func runHub(ctx context.Context, g *globals, o hubOpts) error {
 		return err
 	}
 	h, err := app.StartHub(ctx, app.HubOptions{
-		Data: g.Abs(o.Data), KeysFile: keys, Host: o.Host, ClientPort: o.Port, LeafPort: o.LeafPort,
+		Version: binary.Running().Version,
+		Data:    g.Abs(o.Data), KeysFile: keys, Host: o.Host, ClientPort: o.Port, LeafPort: o.LeafPort,
 		Certificate: g.certificate(o.TLS), MonitorPort: o.MonitorPort, Name: o.Name, ClusterPort: o.ClusterPort, Routes: o.Routes,
 		StateDir: g.StateDir(), Logger: g.logger(),
 	})
@@ -244,7 +245,7 @@ func newRun(g *globals) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&o.Data, "data", "", "keep the product's data in this `folder` (default DIR/.meshctl)")
-	cmd.Flags().StringVar(&o.Hub, "hub", fmt.Sprintf("nats-leaf://127.0.0.1:%d", defaultLeafPort), "join the hub at this `URL`")
+	cmd.Flags().StringVar(&o.Hub, "hub", fmt.Sprintf("nats-leaf://127.0.0.1:%d", defaultLeafPort), "join the hub at this `URL`; several with commas, of its nodes")
 	cmd.Flags().StringVar(&o.HTTP, "http", "127.0.0.1:0", "answer HTTP on this `address`; empty for none")
 	cmd.Flags().StringVar(&o.HTTPURL, "http-url", "", "tell the catalog this `URL` instead of that address")
 	cmd.Flags().StringVar(&o.BucketKeys, "bucket-keys", "", "read the bucket's credentials from the files of this `folder`\ninstead of the environment")

@@ -54,8 +54,8 @@ func newGuard(n *node, domain string) (*guard, error) {
 	return g, err
 }
 
-// watch asks around each time the leaf joins the hub.
-func (g *guard) watch(ctx context.Context, connected func() bool, log *slog.Logger) {
+// watch asks around each time the leaf joins the hub; look is called all the while.
+func (g *guard) watch(ctx context.Context, connected func() bool, look func(time.Time), log *slog.Logger) {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	joined, asked := false, 0
@@ -63,7 +63,8 @@ func (g *guard) watch(ctx context.Context, connected func() bool, log *slog.Logg
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case now := <-tick.C:
+			look(now)
 		}
 		if now := connected(); now != joined {
 			joined, asked = now, 0

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"strconv"
 
 	"github.com/nats-io/nats-server/v2/server"
 
+	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/product"
 	"github.com/meshctl/meshctl/internal/trust"
 )
@@ -113,6 +115,19 @@ func (h *Hub) MonitorURL() string {
 
 // Clustered says whether the hub has several nodes.
 func (h *Hub) Clustered() bool { return h.opts.Cluster != nil }
+
+// Handle has the server's own HTTP pages, where there are some, answer at a further path.
+func (h *Hub) Handle(path string, page http.Handler) error {
+	switch pages := h.srv.HTTPHandler().(type) {
+	case nil:
+		return nil
+	case *http.ServeMux:
+		pages.Handle(path, page)
+		return nil
+	default:
+		return fault.New(fault.Internal, "", "the server's own pages, a %T, take no further one", pages)
+	}
+}
 
 // Leaves is how many leaves are joined.
 func (h *Hub) Leaves() int { return h.srv.NumLeafNodes() }

@@ -3,6 +3,7 @@ package mesh
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -22,7 +23,7 @@ import (
 type LeafOptions struct {
 	Dir        string // JetStream's folder
 	Domain     string // the product's name; unique in the mesh
-	HubLeafURL string // empty: it joins nothing
+	HubLeafURL string // of the hub, several with commas of the nodes of one; empty: it joins nothing
 	CA         string // file of the authorities that vouch for the hub; the system's when empty
 	// Creds is asked for the leaf's credential at each attempt to join.
 	Creds    func() (*trust.Creds, error)
@@ -38,6 +39,8 @@ type Leaf struct {
 	log    *slog.Logger
 	guard  *guard
 	desk   *desk
+	link   *link
+	cutOff atomic.Bool // somebody keeps it off the hub
 	creds  func() (*trust.Creds, error)
 	cancel context.CancelFunc
 	done   sync.WaitGroup
@@ -53,20 +56,24 @@ func StartLeaf(ctx context.Context, o LeafOptions) (*Leaf, error) {
 	opts.DontListen = true
 	opts.JetStreamMaxStore = o.MaxStore
 	if o.HubLeafURL != "" {
-		u, err := url.Parse(o.HubLeafURL)
-		if err != nil || u.Host == "" {
-			return nil, fault.New(fault.Invalid, "write it as nats-leaf://host:port", "hub address %q is not a URL", o.HubLeafURL)
+		nodes, err := hubNodes(o.HubLeafURL)
+		if err != nil {
+			return nil, err
 		}
 		var authorities *tls.Config
 		if o.CA != "" { // otherwise it is as the hub asks, and the system's authorities count
-			if authorities, err = trusting(o.CA, u.Hostname()); err != nil {
+			host := ""
+			if len(nodes) == 1 {
+				host = nodes[0].Hostname()
+			}
+			if authorities, err = trusting(o.CA, host); err != nil {
 				return nil, err
 			}
 		}
 		opts.LeafNode = server.LeafNodeOpts{
 			ReconnectInterval: 200 * time.Millisecond,
 			Remotes: []*server.RemoteLeafOpts{{
-				URLs: []*url.URL{u},
+				URLs: nodes,
 				// It joins where it was told to, also where the hub has addresses of its own behind that one.
 				IgnoreDiscoveredServers: true,
 				Compression:             linkCompression(),
@@ -90,10 +97,23 @@ func StartLeaf(ctx context.Context, o LeafOptions) (*Leaf, error) {
 	if l.guard, err = newGuard(n, o.Domain); err != nil {
 		return nil, fmt.Errorf("start leaf %s: %w", o.Domain, joinClose(ctx, err, n))
 	}
+	l.link = &link{srv: n.srv}
 	watch, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	l.cancel = cancel
-	l.done.Go(func() { l.guard.watch(watch, l.joined, l.log) })
+	l.done.Go(func() { l.guard.watch(watch, l.joined, l.link.look, l.log) })
 	return l, nil
+}
+
+// hubNodes are the addresses of a hub's nodes.
+func hubNodes(urls string) (nodes []*url.URL, err error) {
+	for node := range strings.SplitSeq(urls, ",") {
+		u, err := url.Parse(strings.TrimSpace(node))
+		if err != nil || u.Host == "" {
+			return nil, fault.New(fault.Invalid, "write it as nats-leaf://host:port", "hub address %q is not a URL", node)
+		}
+		nodes = append(nodes, u)
+	}
+	return nodes, nil
 }
 
 // Domain is the leaf's JetStream domain.
@@ -104,6 +124,9 @@ func (l *Leaf) Connected() bool { return l.srv.NumLeafNodes() > 0 }
 
 // sign shows the hub the leaf's credential.
 func (l *Leaf) sign(nonce []byte) (token string, signed []byte, err error) {
+	if l.cutOff.Load() {
+		return "", nil, errors.New("its link was cut on purpose")
+	}
 	creds, err := l.creds()
 	if err != nil {
 		return "", nil, err
@@ -154,19 +177,58 @@ func (l *Leaf) Refused() error {
 	return l.refusal(*why)
 }
 
-// Rejoin joins the hub again, with the credential that there is now. It returns when
-// others reach the leaf, or when ctx is done; then it goes on trying.
-func (l *Leaf) Rejoin(ctx context.Context) error {
+// Cut keeps the leaf off the hub until ctx is done, and returns when it has joined again,
+// or when again is done: how long it was cut, and how long it took from then on.
+func (l *Leaf) Cut(ctx, again context.Context) (cut, back time.Duration, err error) {
+	if l.cutOff.Swap(true) {
+		return 0, 0, fault.New(fault.Conflict, "wait until that has ended", "the link of %s is cut already", l.domain)
+	}
+	began := time.Now()
+	_, err = l.disconnect()
+	if err == nil {
+		<-ctx.Done()
+	}
+	l.cutOff.Store(false)
+	if err != nil {
+		return 0, 0, fmt.Errorf("cut the link of %s: %w", l.domain, err)
+	}
+	healed := time.Now()
+	cut = healed.Sub(began)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !l.Connected() {
+		select {
+		case <-again.Done():
+			return cut, time.Since(healed), again.Err()
+		case <-tick.C:
+		}
+	}
+	return cut, time.Since(healed), nil
+}
+
+// disconnect ends the leaf's connections to the hub, and says how many there were. It
+// joins again by itself.
+func (l *Leaf) disconnect() (int, error) {
 	links, err := l.srv.Leafz(nil)
 	if err != nil {
-		return fmt.Errorf("rejoin: %w", err)
+		return 0, err
 	}
 	for _, link := range links.Leafs {
 		_ = l.srv.DisconnectClientByID(link.ID) // one that is gone meanwhile joins anyway
 	}
+	return len(links.Leafs), nil
+}
+
+// Rejoin joins the hub again, with the credential that there is now. It returns when
+// others reach the leaf, or when ctx is done; then it goes on trying.
+func (l *Leaf) Rejoin(ctx context.Context) error {
+	had, err := l.disconnect()
+	if err != nil {
+		return fmt.Errorf("rejoin: %w", err)
+	}
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for len(links.Leafs) > 0 {
+	for had > 0 {
 		// An answer of the hub comes behind what the leaf has told it at joining.
 		if _, err := CatalogOfHub(l).Get(ctx, l.domain); err == nil || fault.KindOf(err) == fault.NotFound {
 			return nil

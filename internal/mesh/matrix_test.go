@@ -24,6 +24,7 @@ var matrixSubjects = []string{
 	"mesh.flights.get", "mesh.flights.query", "mesh.flights.tail", "mesh.flights.letters", "mesh.flights.control",
 	"mesh.flights.purge", "mesh.flights.rebuild", "mesh.flights.replay", "mesh.flights.session", "mesh.flights.leaf",
 	"mesh.flights.subscribe", "mesh.flights.subscribe.delays", "mesh.flights.subscribe.airports",
+	"mesh.flights.vitals", "mesh.delays.vitals", "mesh.hub.vitals", "mesh.up_.vitals", "mesh.up_.cut", "mesh.flights.events", "mesh.hub.events",
 	"mesh.delays.get", "mesh.delays.purge", "mesh.delays.control", "mesh.delays.leaf", "mesh.delays.subscribe.flights",
 	"mesh.airports.get", "mesh.airports.subscribe.delays", "mesh.airports.control", "mesh.other",
 	"mesh.flights.streams", "mesh.flights.message", "mesh.flights.subjects", "mesh.delays.streams", "mesh.hub.streams", "mesh.hub.message",
@@ -70,6 +71,7 @@ var flightsPublishes = []string{
 }
 
 var flightsSubscribes = []string{
+	"mesh.flights.vitals", "mesh.flights.events",
 	"mesh.flights.get", "mesh.flights.query", "mesh.flights.tail", "mesh.flights.letters", "mesh.flights.control",
 	"mesh.flights.purge", "mesh.flights.rebuild", "mesh.flights.replay", "mesh.flights.session", "mesh.flights.leaf",
 	"mesh.flights.subscribe", "mesh.flights.subscribe.delays", "mesh.flights.subscribe.airports",
@@ -88,6 +90,7 @@ var delaysPublishes = []string{
 }
 
 var delaysSubscribes = []string{
+	"mesh.delays.vitals",
 	"mesh.delays.get", "mesh.delays.purge", "mesh.delays.control", "mesh.delays.leaf", "mesh.delays.subscribe.flights", "mesh.delays.streams", "mesh.delays.alter",
 	"in.aviation.delays.delays.v1.session", "_INBOX.product.delays.x",
 	"deliver.delays.flights.flights.v1", "deliver.delays.flights.ANSWER.call", "deliver.delays.airports.airports.v1",
@@ -96,6 +99,7 @@ var delaysSubscribes = []string{
 }
 
 var readerPublishes = []string{
+	"mesh.flights.vitals", "mesh.delays.vitals", "mesh.hub.vitals", "mesh.up_.vitals", "mesh.flights.events", "mesh.hub.events",
 	"mesh.flights.get", "mesh.flights.query", "mesh.flights.tail", "mesh.flights.letters", "mesh.flights.control",
 	"mesh.delays.get", "mesh.delays.control", "mesh.airports.get", "mesh.airports.control",
 	"mesh.flights.streams", "mesh.flights.message", "mesh.flights.subjects", "mesh.delays.streams", "mesh.hub.streams", "mesh.hub.message",
@@ -107,7 +111,7 @@ var adminPublishes = append([]string{
 	"mesh.flights.purge", "mesh.flights.rebuild", "mesh.flights.replay", "mesh.flights.session", "mesh.delays.purge",
 	"mesh.flights.alter", "mesh.flights.put", "mesh.flights.restore", "mesh.flights.snapshot", "mesh.delays.alter", "mesh.hub.alter",
 	"in.aviation.flights.flights.v1.session", "in.aviation.delays.delays.v1.session",
-	"mesh.hub.issue", "mesh.hub.revoke", "mesh.hub.credentials", "mesh.hub.present", "mesh.up_.add", "mesh.up_.remove",
+	"mesh.hub.issue", "mesh.hub.revoke", "mesh.hub.credentials", "mesh.hub.present", "mesh.up_.add", "mesh.up_.remove", "mesh.up_.cut",
 }, readerPublishes...)
 
 // matrix is a hub with everything that somebody could want to reach.

@@ -21,11 +21,13 @@ import (
 	"log/slog"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/meshctl/meshctl/internal/product"
 )
 
 // maxPayload is the largest message of the mesh. Hub and leaves must agree, or a
 // message that one takes never reaches the other.
-const maxPayload = 8 << 20
+const maxPayload = product.MaxPayload
 
 // Header is the headers of a message.
 type Header = nats.Header

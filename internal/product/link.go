@@ -25,6 +25,12 @@ const (
 	EndpointSubjects = "subjects"
 )
 
+// EndpointEvents is the endpoint at which a product, and the hub, says what has happened.
+const EndpointEvents = "events"
+
+// EndpointVitals is the endpoint at which a product, and the hub, says how it fares.
+const EndpointVitals = "vitals"
+
 // SubscribeSubject is where reader asks the product to send a port's records to its mirror.
 func SubscribeSubject(product, reader string) string {
 	return ServiceSubject(product, "subscribe") + "." + reader

@@ -109,6 +109,9 @@ type CommandLogic struct {
 	BatchSize int               `json:"batchSize,omitempty" doc:"The most records in one batch."`
 }
 
+// DefaultSize is the size of a volume whose size the descriptor does not say.
+const DefaultSize Quantity = "10Gi"
+
 // Storage sizes what the product keeps on disk.
 type Storage struct {
 	Size        Quantity `json:"size,omitempty" doc:"The size of the volume."`
@@ -154,7 +157,7 @@ func (p *Product) Input(name string) *Input {
 func (p *Product) setDefaults() {
 	m, s := &p.Metadata, &p.Spec
 	m.Status = cmp.Or(m.Status, StatusActive)
-	s.Storage.Size = cmp.Or(s.Storage.Size, "10Gi")
+	s.Storage.Size = cmp.Or(s.Storage.Size, DefaultSize)
 	s.Storage.SegmentRows = cmp.Or(s.Storage.SegmentRows, 1_000_000)
 	s.Storage.SegmentAge = cmp.Or(s.Storage.SegmentAge, Duration(10*time.Minute))
 	if s.Storage.Bucket != "" {

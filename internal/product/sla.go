@@ -21,3 +21,14 @@ func (o *Output) Promised(property string) (t time.Duration, ok bool) {
 	}
 	return 0, false
 }
+
+// PromisedCount is the number that the port promises for a property without unit, such as lag.
+func (o *Output) PromisedCount(property string) (n uint64, ok bool) {
+	for i := range o.SLA {
+		if s := &o.SLA[i]; s.Property == property && s.Unit == "" {
+			v, ok := asNumber(s.Value)
+			return uint64(max(v, 0)), ok
+		}
+	}
+	return 0, false
+}

@@ -50,6 +50,7 @@ var (
 	readEndpoints = []string{
 		product.EndpointControl, "await", "entry", "get", "letters", "ping", "query", "scan", "tables", "tail",
 		product.EndpointStreams, product.EndpointMessage, product.EndpointSubjects,
+		product.EndpointVitals, product.EndpointEvents,
 	}
 	careEndpoints = []string{
 		product.EndpointAlter, product.EndpointPut, product.EndpointRestore, product.EndpointSnapshot,
