@@ -59,6 +59,7 @@ func commands() []listed {
 
 		{groupCare, newStream},
 		{groupCare, newLeaf},
+		{groupCare, newDoctor},
 		{groupCare, newEvents},
 		{groupCare, newDeadletter},
 		{groupCare, newRebuild},
