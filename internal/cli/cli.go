@@ -70,6 +70,10 @@ func usageHint(hint, format string, args ...any) error {
 }
 
 func exitCode(err error) int {
+	var p probed
+	if errors.As(err, &p) {
+		return int(p)
+	}
 	switch fault.KindOf(err) {
 	case fault.Invalid, fault.NotFound, fault.Conflict:
 		return exitUsage
@@ -87,7 +91,8 @@ var errReported = fault.New(fault.Rejected, "", "problems were reported")
 
 // printError writes "error: what: why", further lines indented, and the hint.
 func printError(w io.Writer, err error) {
-	if errors.Is(err, errReported) {
+	var p probed
+	if errors.Is(err, errReported) || errors.As(err, &p) {
 		return
 	}
 	text := strings.TrimRight(err.Error(), "\n")

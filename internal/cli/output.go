@@ -29,6 +29,11 @@ func (o *output) bind(cmd *cobra.Command, more ...render.Format) {
 			formats = append(formats, f)
 		}
 	}
+	o.only(cmd, formats...)
+}
+
+// only adds -o to cmd with just these formats; the first is the default.
+func (o *output) only(cmd *cobra.Command, formats ...render.Format) {
 	o.format, o.offers = formats[0], nil
 	for _, f := range formats {
 		o.offers = append(o.offers, string(f))

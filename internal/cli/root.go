@@ -60,6 +60,7 @@ func commands() []listed {
 		{groupCare, newStream},
 		{groupCare, newLeaf},
 		{groupCare, newDoctor},
+		{groupCare, newCheck},
 		{groupCare, newEvents},
 		{groupCare, newDeadletter},
 		{groupCare, newRebuild},
