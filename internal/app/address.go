@@ -4,11 +4,19 @@ import (
 	"cmp"
 	"net"
 	"net/url"
+	"strings"
 )
 
 // sameServer says whether two URLs lead to one server of this machine, or are written the
-// same; port is what a URL without one means.
+// same; port is what a URL without one means. Where one is several, of the nodes of a hub,
+// one of them is enough.
 func sameServer(a, b, port string) bool {
+	if strings.Contains(b, ",") {
+		a, b = b, a
+	}
+	if first, rest, several := strings.Cut(a, ","); several {
+		return sameServer(strings.TrimSpace(first), b, port) || sameServer(rest, b, port)
+	}
 	if a == b {
 		return true
 	}

@@ -16,6 +16,8 @@ func TestSameServer(t *testing.T) {
 		{"nats://127.0.0.1:4222", "nats://localhost", true}, {"nats://127.0.0.1:4222", "tls://[::1]:4222", true},
 		{"nats://127.0.0.1:4222", "nats://127.0.0.1:4223", false}, {"nats://127.0.0.1:4222", "nats://example.org:4222", false},
 		{"nats://example.org:4222", "nats://example.org:4222", true}, {"nats://127.0.0.1:4222", "::", false},
+		{"nats://127.0.0.1:1,nats://127.0.0.1:2", "nats://127.0.0.1:2", true}, {"nats://127.0.0.1:3", "nats://127.0.0.1:1, nats://127.0.0.1:2", false},
+		{"nats://127.0.0.1:1,nats://127.0.0.1:2", "nats://127.0.0.1:3,nats://127.0.0.1:2", true},
 	} {
 		if got := sameServer(c.a, c.b, "4222"); got != c.same {
 			t.Errorf("%s and %s: %t", c.a, c.b, got)

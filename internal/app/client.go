@@ -62,11 +62,11 @@ func (o *ClientOptions) find() error {
 			return nil
 		}
 	}
-	switch len(running) {
-	case 0:
+	if len(running) == 0 {
 		return fault.New(fault.Unavailable, "run meshctl up, or name one with --server or --context", "no mesh runs on this machine")
-	case 1:
-		o.Server, o.Creds = running[0].URL, cmp.Or(o.Creds, running[0].Creds)
+	}
+	if nodes, ok := oneMesh(running); ok {
+		o.Server, o.Creds = cmp.Or(o.Server, nodes), cmp.Or(o.Creds, running[0].Creds)
 		return nil
 	}
 	var where []string
@@ -74,6 +74,18 @@ func (o *ClientOptions) find() error {
 		where = append(where, r.URL+" ("+r.Data+")")
 	}
 	return fault.New(fault.Invalid, "choose one with --server URL", "%d meshes run on this machine: %s", len(running), strings.Join(where, ", "))
+}
+
+// oneMesh is the addresses of hubs that are nodes of one mesh; ok is false where they are not.
+func oneMesh(running []Running) (nodes string, ok bool) {
+	urls := make([]string, len(running))
+	for i, r := range running {
+		if len(running) > 1 && (r.Account == "" || r.Account != running[0].Account) {
+			return "", false
+		}
+		urls[i] = r.URL
+	}
+	return strings.Join(urls, ","), true
 }
 
 // Close ends the connection.
