@@ -28,13 +28,18 @@ type subscription struct{ After record.Seq }
 // deliverFrom makes a leaf answer what readers ask, unless deny returns an error.
 func deliverFrom(t testing.TB, l *Leaf, deny func() error) {
 	t.Helper()
-	s, err := Serve(l.Conn(), ServiceSpec{Name: "flights", Version: "1.0.0", ByReader: func(reader string) Handler {
+	deliverPort(t, l, flightsPort, deny)
+}
+
+func deliverPort(t testing.TB, l *Leaf, id product.PortID, deny func() error) {
+	t.Helper()
+	s, err := Serve(l.Conn(), ServiceSpec{Name: id.Product, Version: "1.0.0", ByReader: func(reader string) Handler {
 		return func(ctx context.Context, req []byte, _ func([]byte) error) ([]byte, error) {
 			var q subscription
 			if err := errors.Join(deny(), json.Unmarshal(req, &q)); err != nil {
 				return nil, err
 			}
-			return Deliver(ctx, l.Conn(), flightsPort, reader, q.After)
+			return Deliver(ctx, l.Conn(), id, reader, q.After)
 		}
 	}})
 	must(t, err)
@@ -44,7 +49,12 @@ func deliverFrom(t testing.TB, l *Leaf, deny func() error) {
 // keepMirror makes the mirror of the flights at a leaf and keeps it until the test ends.
 func keepMirror(t testing.TB, l *Leaf, report func(MirrorState)) {
 	t.Helper()
-	spec := mirrorOf(l.Domain())
+	keepMirrorOf(t, l, flightsPort, report)
+}
+
+func keepMirrorOf(t testing.TB, l *Leaf, id product.PortID, report func(MirrorState)) {
+	t.Helper()
+	spec := StreamSpec{Name: id.MirrorStream(), Mirror: &MirrorSpec{Port: id, Reader: l.Domain()}}
 	must(t, EnsureMirror(t.Context(), l.Conn(), spec))
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -54,7 +64,7 @@ func keepMirror(t testing.TB, l *Leaf, report func(MirrorState)) {
 			if err != nil {
 				return nil, err
 			}
-			return CallOrigin(ctx, l.Conn(), "flights", l.Domain(), req)
+			return CallOrigin(ctx, l.Conn(), id.Product, l.Domain(), req)
 		}, report)
 	}()
 	t.Cleanup(func() {
