@@ -123,7 +123,7 @@ func (p *Product) logsWhole(ctx context.Context, folder string) error {
 				return err
 			}
 		}
-		if err := expired(c.ID, &c.Output, state, after); err != nil {
+		if err := errors.Join(expired(c.ID, &c.Output, state, after), p.whole(ctx, c.ID, &c.Output, state, after)); err != nil {
 			return err
 		}
 	}

@@ -46,6 +46,9 @@ func (p *Product) Rebuild(ctx context.Context, q RebuildRequest) (RebuildAnswer,
 		if err := expired(id, &out, state, 0); err != nil && !q.LoseExpired {
 			return a, fault.New(fault.Conflict, "pass --dangerous-lose-expired to rebuild without them", "rebuild %s: %w", id, err)
 		}
+		if err := p.whole(ctx, id, &out, state, 0); err != nil && !q.LoseExpired {
+			return a, fault.New(fault.Conflict, fault.HintOf(err)+", or pass --dangerous-lose-expired to rebuild without them", "rebuild %s: %w", id, err)
+		}
 		// A renewal for the port before may have opened this one anew.
 		p.mu.RLock()
 		pt = p.ports[id.Folder()]
