@@ -32,6 +32,7 @@ func damage(err error) error {
 var ofDamage = []string{
 	"Corrupt database file", "Corrupt WAL file", "not a valid DuckDB database file", "Could not read enough bytes from file",
 	"Failure while replaying WAL file", "Failed to deserialize", "No files found that match the pattern", "No magic bytes found at end of file",
+	"TProtocolException", "ZSTD Decompression failure", "Payload value bigger than allowed", "Out of buffer", "don't know what type",
 }
 
 // passing are the causes that have nothing to do with what the files hold.

@@ -56,6 +56,52 @@ func reach(dir string) (record.Seq, error) {
 	return seq, errors.Join(err, db.Close())
 }
 
+// drained reads an answer to its end.
+func drained(t *testing.T, db *DB, sql string) error {
+	t.Helper()
+	rows, err := db.Query(t.Context(), Query{SQL: sql})
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for {
+		if _, err := rows.Next(t.Context()); err != nil {
+			return ended(err)
+		}
+	}
+}
+
+// A flipped bit that makes a segment unreadable is told as damage, wherever it is and
+// whoever meets it: the start, or somebody's query.
+func TestFlippedBitInASegment(t *testing.T) {
+	left := killed(t)
+	met := 0
+	for part := range 40 {
+		dir := copied(t, left)
+		spoil(t, dir, "trips-v1/*.parquet", func(b []byte) []byte { b[len(b)*part/40] ^= 4; return b })
+		err := func() error {
+			db, err := Open(context.Background(), dir, Options{Threads: 1})
+			if err != nil {
+				return err
+			}
+			if _, err = db.Table(context.Background(), eventSpec()); err == nil {
+				err = drained(t, db, "SELECT * FROM trips.trips")
+			}
+			return errors.Join(err, db.Close())
+		}()
+		if err == nil {
+			continue
+		}
+		met++
+		if !errors.Is(err, ErrDamaged) || !strings.Contains(fault.HintOf(err), "rebuild") {
+			t.Errorf("in part %d of 40: %v, hint %q", part, err, fault.HintOf(err))
+		}
+	}
+	if met < 5 {
+		t.Errorf("only %d of 40 flipped bits were met", met)
+	}
+}
+
 func TestDamage(t *testing.T) {
 	dir := killed(t)
 	if seq, err := reach(copied(t, dir)); seq != 30 || err != nil {

@@ -100,5 +100,9 @@ func refused(what string, err error) error {
 	case "Permission":
 		return fault.New(fault.Rejected, "read tables only, no files, settings or extensions", "%s: %w", what, err)
 	}
+	// A Parquet file that does not hold what was written is an invalid input to DuckDB.
+	if found := blamed(fmt.Errorf("%s: %w", what, err)); strings.HasPrefix(d.class, "Invalid") && errors.Is(found, ErrDamaged) {
+		return found
+	}
 	return fault.New(fault.Rejected, d.hint, "%s: %w", what, err)
 }
