@@ -26,7 +26,7 @@ import (
 )
 
 var (
-	differQueries = flag.Int("differ", 1000, "how many random statements the mesh and one database are asked")
+	differQueries = flag.Int("differ", 300, "how many random statements the mesh and one database are asked")
 	differSeed    = flag.Uint64("differ-seed", 1, "seed of the first of them")
 )
 
