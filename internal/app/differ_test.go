@@ -171,6 +171,9 @@ func (d *differ) compare(ctx context.Context, s sqltest.Statement) (difference s
 	want, err := d.askOne(ctx, s)
 	got, meshErr := d.askMesh(ctx, s)
 	if err != nil || meshErr != nil {
+		if spent(err) && spent(meshErr) { // which of the two came first says nothing
+			return "", err
+		}
 		if fault.KindOf(err) == fault.KindOf(meshErr) && (err == nil) == (meshErr == nil) && errorClass(err) == errorClass(meshErr) {
 			return "", err
 		}
@@ -195,6 +198,11 @@ func (d *differ) askMesh(ctx context.Context, s sqltest.Statement) (*answered, e
 	}
 	a, err := collect(ctx, s, rows.Schema(), rows.Next)
 	return a, errors.Join(err, rows.Close())
+}
+
+// spent says that an answer would have taken more time or memory than there is.
+func spent(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || fault.KindOf(err) == fault.Timeout || errorClass(err) == "out of memory error"
 }
 
 // errorClass is what DuckDB calls an error: "binder error".
