@@ -12,6 +12,7 @@ import (
 
 	"github.com/meshctl/meshctl/internal/catalog"
 	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/federate"
 	"github.com/meshctl/meshctl/internal/mesh"
 	"github.com/meshctl/meshctl/internal/product"
 	"github.com/meshctl/meshctl/internal/serve"
@@ -32,8 +33,8 @@ type ClientOptions struct {
 
 // Client asks a running mesh.
 type Client struct {
-	nc  *mesh.Conn
-	few int // rows that a query over several products fetches at once; 0 for what is best
+	nc     *mesh.Conn
+	limits federate.Limits // of queries over several products; zero for the usual ones
 }
 
 // Dial connects to a mesh.

@@ -251,6 +251,9 @@ func agree(t *testing.T, w *world, db *olap.DB, sql string, args map[string]any)
 	return err == nil
 }
 
+// byKeys has every row that can be chosen by keys chosen so, however few that leaves out.
+var byKeys = federate.Limits{Rows: 1, Share: 2}
+
 func TestTheMeshAnswersAsOneDatabaseDoes(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 7))
 	w := shopping(t, r)
@@ -267,6 +270,24 @@ func TestTheMeshAnswersAsOneDatabaseDoes(t *testing.T) {
 		`SELECT unnest(tags) AS tag, count(*) FROM sales.orders JOIN buyers.people p ON p.id = buyer GROUP BY ALL ORDER BY ALL`,
 		`WITH RECURSIVE c AS (SELECT id, 0 AS n FROM buyers.people WHERE id < 5 UNION ALL SELECT o.buyer, n + 1 FROM c JOIN sales.orders o ON o.id = c.id WHERE n < 2) SELECT * FROM c`,
 		`SELECT 'p' AS what, count(*) FROM buyers.people UNION ALL SELECT 'o', count(*) FROM sales.orders WHERE total > 50`,
+		`SELECT count(*), max(i.kind) FROM sales.lines l LEFT JOIN "the-items".items i ON l.item = i.item`,
+		`SELECT count(*), max(i.kind) FROM "the-items".items i RIGHT JOIN sales.lines l ON l.item = i.item`,
+		`SELECT count(*), max(i.kind) FROM "the-items".items i FULL JOIN sales.lines l ON l.item = i.item`,
+		`SELECT l.id FROM sales.lines l ANTI JOIN "the-items".items i ON l.item = i.item`,
+		`SELECT l.id FROM sales.lines l WHERE NOT EXISTS (FROM "the-items".items i WHERE l.item = i.item)`,
+		`SELECT l.id FROM sales.lines l WHERE item NOT IN (SELECT item FROM "the-items".items)`,
+		`SELECT l.id, item IN (SELECT item FROM "the-items".items) FROM sales.lines l`,
+		`SELECT count(*), count(j.item) FROM sales.lines l LEFT JOIN (SELECT i.item FROM "the-items".items i) j ON l.item IS NOT DISTINCT FROM j.item`,
+		`SELECT count(*), count(l.item) FROM sales.lines l JOIN "the-items".items i ON l.item IS NOT DISTINCT FROM i.kind`,
+		`SELECT l.id FROM sales.lines l JOIN buyers.people p ON l.id IS NOT DISTINCT FROM (CASE WHEN p.id > 9 THEN p.id END)`,
+		`SELECT sum(n) FROM (SELECT item, row_number() OVER (ORDER BY id) AS n FROM sales.lines) l JOIN "the-items".items i USING (item) WHERE price < 20`,
+		`SELECT * FROM (SELECT id, item FROM sales.lines ORDER BY ALL LIMIT 20) l JOIN "the-items".items i USING (item) WHERE price < 20`,
+		`SELECT item, n FROM (SELECT item, count(*) AS n FROM sales.lines GROUP BY item) l JOIN "the-items".items i USING (item) WHERE price < 20`,
+		`SELECT item, n FROM (SELECT item, count(*) AS n FROM sales.lines GROUP BY ROLLUP (item)) l JOIN "the-items".items i ON l.item IS NOT DISTINCT FROM i.item WHERE price < 20`,
+		`SELECT * FROM (SELECT DISTINCT ON (id) id, item FROM sales.lines ORDER BY ALL) l JOIN "the-items".items i USING (item) WHERE price < 20`,
+		`SELECT i.kind, l.n FROM "the-items".items i LEFT JOIN (SELECT l.item, o.id AS n FROM sales.orders o LEFT JOIN sales.lines l ON l.id = o.id) l ON l.item = i.item`,
+		`SELECT count(*) FROM (SELECT o.id, l.item FROM sales.orders o LEFT JOIN sales.lines l ON l.id = o.id) x LEFT JOIN "the-items".items i ON x.item = i.item`,
+		`SELECT count(*) FROM (SELECT o.id, l.item FROM sales.orders o LEFT JOIN sales.lines l ON l.id = o.id) x JOIN "the-items".items i ON x.item IS NOT DISTINCT FROM i.kind`,
 		`FROM buyers.people SEMI JOIN sales.orders ON buyer = people.id`,
 		`SELECT * FROM buyers.people p ASOF JOIN sales.orders o ON p.id = o.buyer AND p.born < o.at::DATE`,
 		`PIVOT (SELECT city, kind FROM buyers.people, "the-items".items) ON kind USING count(*)`,
@@ -279,7 +300,7 @@ func TestTheMeshAnswersAsOneDatabaseDoes(t *testing.T) {
 		`SELECT max(p.id) FROM buyers.people p, sales.orders o WHERE 1 = 0`,
 		`SELECT name, "limit" FROM buyers.people JOIN sales.orders ON id1 = 1`,
 	} {
-		for w.client.few = range 2 { // tables so small are fetched at once otherwise
+		for _, w.client.limits = range []federate.Limits{{}, byKeys} {
 			agree(t, w, db, sql, nil)
 		}
 	}
@@ -293,7 +314,7 @@ func TestRandomSelectsOverSeveralProducts(t *testing.T) {
 	db := oneDatabase(t, w)
 	answered := 0
 	for i := range *selects {
-		w.client.few = i % 2 // tables so small are fetched at once otherwise
+		w.client.limits = []federate.Limits{byKeys, byKeys, byKeys, {}}[i%4]
 		if agree(t, w, db, (&random{r: r}).statement(), nil) {
 			answered++
 		}
@@ -371,8 +392,8 @@ SELECT id, item, amount FROM sales.lines_v1 WHERE (item = CAST('x' AS VARCHAR)) 
 func TestKeysOfTheSmallerTableChooseTheRowsOfTheLarger(t *testing.T) {
 	w := shopping(t, rand.New(rand.NewPCG(3, 3)))
 	const sql = `SELECT p.name, o.total, l.amount FROM buyers.people p JOIN sales.orders o ON o.buyer = p.id JOIN sales.lines l ON l.id = o.id WHERE p.id IN (3, 4)`
-	for few, keyed := range map[int]int{1: 2, federate.FewRows: 0} {
-		w.client.few = few
+	for limits, keyed := range map[federate.Limits]int{byKeys: 2, federate.Usual(): 0} {
+		w.client.limits = limits
 		e, err := w.client.Explain(t.Context(), serve.QueryRequest{SQL: sql})
 		if err != nil {
 			t.Fatal(err)
@@ -387,7 +408,7 @@ func TestKeysOfTheSmallerTableChooseTheRowsOfTheLarger(t *testing.T) {
 			}
 		}
 		if n != keyed || (fetched > 50) != (keyed == 0) || e.Plan == "" || e.Bytes == 0 || len(e.Watermarks) != 3 {
-			t.Errorf("with tables of %d rows fetched at once: %d fetches by keys, %d rows, %d bytes, watermarks %v, steps %+v", few, n, fetched, e.Bytes, e.Watermarks, e.Steps)
+			t.Errorf("with the limits %v: %d fetches by keys, %d rows, %d bytes, watermarks %v, steps %+v", limits, n, fetched, e.Bytes, e.Watermarks, e.Steps)
 		}
 	}
 }

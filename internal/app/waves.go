@@ -54,7 +54,7 @@ func (j *join) waves() *federate.Waves {
 	for i, o := range j.origins {
 		rows[i] = o.rows
 	}
-	return j.scans.NewWaves(j.tables(), rows, cmp.Or(j.c.few, federate.FewRows))
+	return j.scans.NewWaves(j.tables(), rows, cmp.Or(j.c.limits, federate.Usual()))
 }
 
 // sample asks the owners of large tables, of which links can leave out rows, which share

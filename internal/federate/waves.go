@@ -5,21 +5,23 @@ import (
 	"slices"
 )
 
-const (
-	// FewRows are fetched at once: to ask for less would take longer.
-	FewRows = 2000
-	// worthLess is how much of what would be fetched now there has to be left after
-	// another fetch for it to be awaited, or for its keys to be sent.
-	worthLess = 0.6
-	// guessed is the share of its rows that a scan's predicates are taken to leave.
-	guessed = 0.3
-)
+// Limits say when it is worth while to have one table choose the rows of another.
+type Limits struct {
+	Rows  int     // of a table that are fetched at once: to ask for fewer would take longer
+	Share float64 // of what would be fetched now, to be left at most by keys or by waiting for them
+}
+
+// Usual are the limits that were found to be best.
+func Usual() Limits { return Limits{Rows: 2000, Share: 0.6} }
+
+// guessed is the share of its rows that a scan's predicates are taken to leave.
+const guessed = 0.3
 
 // Waves decide which tables to fetch first, so that what came says which rows of the
 // others matter.
 type Waves struct {
 	plan   *Plan
-	few    float64
+	limits Limits
 	tables []int // that each scan reads; -1 for none
 	base   []float64
 	share  []float64 // of a table's rows, that each scan's predicates leave
@@ -27,10 +29,9 @@ type Waves struct {
 	done   []bool
 }
 
-// NewWaves is for the tables that the scans read, each of about so many rows. So few are
-// fetched at once, FewRows for what is best.
-func (p *Plan) NewWaves(tables []int, rows []float64, few int) *Waves {
-	w := &Waves{plan: p, few: float64(few), tables: tables, base: make([]float64, len(rows)), rows: make([]float64, len(rows)), done: make([]bool, len(rows)), share: make([]float64, len(p.Scans))}
+// NewWaves is for the tables that the scans read, each of about so many rows.
+func (p *Plan) NewWaves(tables []int, rows []float64, limits Limits) *Waves {
+	w := &Waves{plan: p, limits: limits, tables: tables, base: make([]float64, len(rows)), rows: make([]float64, len(rows)), done: make([]bool, len(rows)), share: make([]float64, len(p.Scans))}
 	for i, n := range rows {
 		w.base[i] = max(n, 1)
 	}
@@ -52,7 +53,7 @@ func (w *Waves) Fetched(table int, rows int64) {
 }
 
 // Large says whether a table has so many rows that it may be worth while to ask for fewer.
-func (w *Waves) Large(table int) bool { return w.base[table] > w.few }
+func (w *Waves) Large(table int) bool { return w.base[table] > float64(w.limits.Rows) }
 
 // Next are the tables to fetch now, none when all are here.
 func (w *Waves) Next() []int {
@@ -63,7 +64,7 @@ func (w *Waves) Next() []int {
 		if done {
 			continue
 		}
-		if now[t] <= w.few || later[t] > worthLess*now[t] {
+		if now[t] <= float64(w.limits.Rows) || later[t] > w.limits.Share*now[t] {
 			ready = append(ready, t)
 		}
 		if least < 0 || now[t] < now[least] {
@@ -120,7 +121,7 @@ func (w *Waves) left(l Link, keys float64) float64 {
 }
 
 // Useful says whether so many keys leave out enough rows of the link's table.
-func (w *Waves) Useful(l Link, keys int64) bool { return w.left(l, float64(keys)) < worthLess }
+func (w *Waves) Useful(l Link, keys int64) bool { return w.left(l, float64(keys)) < w.limits.Share }
 
 // Into are the links by which what is here says which rows of a scan matter.
 func (w *Waves) Into(scan int) []Link {

@@ -18,7 +18,7 @@ func chain() *Plan {
 }
 
 func TestSmallTablesComeFirstAndTellTheRestWhatMatters(t *testing.T) {
-	w := chain().NewWaves([]int{0, 1, 2, 3}, []float64{5, 25, 10_000, 6_000_000}, FewRows)
+	w := chain().NewWaves([]int{0, 1, 2, 3}, []float64{5, 25, 10_000, 6_000_000}, Usual())
 	var waves []string
 	rows := []int64{1, 25, 2000, 1_200_000}
 	for {
@@ -34,7 +34,7 @@ func TestSmallTablesComeFirstAndTellTheRestWhatMatters(t *testing.T) {
 	if got := strings.Join(waves, " "); got != "[0 1] [2] [3]" {
 		t.Errorf("waves = %s", got)
 	}
-	w = chain().NewWaves([]int{0, 1, 2, 3}, []float64{5, 25, 10_000, 6_000_000}, FewRows)
+	w = chain().NewWaves([]int{0, 1, 2, 3}, []float64{5, 25, 10_000, 6_000_000}, Usual())
 	w.Fetched(0, 1)
 	w.Fetched(1, 25)
 	into := w.Into(2)
@@ -53,7 +53,7 @@ func TestSmallTablesComeFirstAndTellTheRestWhatMatters(t *testing.T) {
 func TestNothingIsAwaitedThatLeavesEverything(t *testing.T) {
 	p := chain()
 	p.Scans[0].Where = nil
-	w := p.NewWaves([]int{0, 1, 2, 3}, []float64{5, 25, 10_000, 6_000_000}, FewRows)
+	w := p.NewWaves([]int{0, 1, 2, 3}, []float64{5, 25, 10_000, 6_000_000}, Usual())
 	if got := fmt.Sprint(w.Next()); got != "[0 1 2 3]" {
 		t.Errorf("first wave %s", got)
 	}
@@ -61,7 +61,7 @@ func TestNothingIsAwaitedThatLeavesEverything(t *testing.T) {
 
 func TestTwoTablesThatWaitForEachOther(t *testing.T) {
 	p := &Plan{Scans: make([]Scan, 2), Links: []Link{{From: 0, To: 1}, {From: 1, To: 0}}}
-	w := p.NewWaves([]int{0, 1}, []float64{100_000, 1_000_000}, FewRows)
+	w := p.NewWaves([]int{0, 1}, []float64{100_000, 1_000_000}, Usual())
 	w.Sampled(0, 0.1)
 	w.Sampled(1, 0.001)
 	if got := fmt.Sprint(w.Next()); got != "[1]" {
