@@ -1,6 +1,7 @@
 package olap
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -97,6 +98,25 @@ func TestArgumentsAndMaxRows(t *testing.T) {
 		if want := int64(5000); cut && int64(n) != limit || !cut && int64(n) != want || rows.Truncated() != cut {
 			t.Errorf("with at most %d rows: %d rows, truncated %t", limit, n, rows.Truncated())
 		}
+	}
+}
+
+func TestTheFirstRowsAreChosenBeforeTheyAreJoined(t *testing.T) {
+	db, err := OpenMemory(t.Context(), Options{Threads: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	err = db.write(t.Context(), func(w *conn) error {
+		return errors.Join(w.exec(t.Context(), "CREATE TABLE l AS SELECT (range * 37 % 120)::INTEGER AS id, 'i' || (range * 11 % 40) AS item FROM range(500)"),
+			w.exec(t.Context(), "CREATE TABLE i AS SELECT 'i' || range AS item, (range * 7) % 90 AS price FROM range(30)"))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := lines(t, db, "WITH f AS MATERIALIZED (FROM l ORDER BY ALL LIMIT 20) SELECT count(*), max(id) FROM f WHERE item IN (SELECT item FROM i WHERE price < 20)")
+	for range 40 {
+		equal(t, "the join", lines(t, db, "SELECT count(*), max(id) FROM (FROM l ORDER BY ALL LIMIT 20) JOIN i USING (item) WHERE price < 20"), want)
 	}
 }
 

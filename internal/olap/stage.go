@@ -151,7 +151,9 @@ func (s *Stage) Plan(ctx context.Context, sql string, read func(plan []byte) err
 		return err
 	}
 	defer s.db.pool.release(r)
-	defer func() { err = errors.Join(err, r.exec(context.WithoutCancel(ctx), "RESET disabled_optimizers")) }()
+	defer func() {
+		err = errors.Join(err, r.exec(context.WithoutCancel(ctx), "SET disabled_optimizers = "+literal(unsound)))
+	}()
 	for _, without := range planners {
 		var rows [][]any
 		if err = r.exec(ctx, "SET disabled_optimizers = "+literal(without)); err != nil {
