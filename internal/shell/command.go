@@ -2,6 +2,7 @@ package shell
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -203,12 +204,9 @@ func (m *model) setVariable(arg string) tea.Cmd {
 	if !found || !plainName.MatchString(name) {
 		return m.fail(fault.New(fault.Invalid, `such as \set code ATL, for $code in a statement`, "the name or the value is missing"), "")
 	}
-	bound := map[string]any{name: unquote(strings.TrimSpace(value))}
-	for n, v := range m.o.Request.Args {
-		if n != name {
-			bound[n] = v
-		}
-	}
+	bound := map[string]any{} // a copy: a statement that runs has the one before
+	maps.Copy(bound, m.o.Request.Args)
+	bound[name] = unquote(strings.TrimSpace(value))
 	m.o.Request.Args = bound
 	return m.say(m.look.in(dim, "$"+name+" is bound"))
 }
@@ -218,12 +216,8 @@ func (m *model) unsetVariable(arg string) tea.Cmd {
 	if _, found := m.o.Request.Args[name]; !found {
 		return m.fail(fault.New(fault.Invalid, `\set lists what is bound`, "$%s is not bound", name), "")
 	}
-	bound := map[string]any{}
-	for n, v := range m.o.Request.Args {
-		if n != name {
-			bound[n] = v
-		}
-	}
+	bound := maps.Clone(m.o.Request.Args)
+	delete(bound, name)
 	m.o.Request.Args = bound
 	return m.say(m.look.in(dim, "$"+name+" is forgotten"))
 }
