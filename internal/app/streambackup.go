@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -226,11 +224,11 @@ func (p *part) Write(piece []byte) (int, error) {
 
 // digest is that of all there is, "" where it cannot be read.
 func (p *part) digest() string {
-	sum := sha256.New()
-	if _, err := io.Copy(sum, io.NewSectionReader(p.File, 0, p.size)); err != nil {
+	sum, _, err := durable.Digest(io.NewSectionReader(p.File, 0, p.size))
+	if err != nil {
 		return ""
 	}
-	return hex.EncodeToString(sum.Sum(nil))
+	return sum
 }
 
 // whole makes the part the archive.
@@ -297,12 +295,10 @@ func putArchive(ctx context.Context, b *mesh.Backup, dir string, put func(string
 		return r, fault.New(fault.NotFound, "name the folder that meshctl stream backup wrote", "read the archive of stream %s: %w", b.Config.Name, err)
 	}
 	defer func() { _ = f.Close() }()
-	sum := sha256.New()
-	size, err := io.Copy(sum, f)
+	digest, size, err := durable.Digest(f)
 	if err != nil {
 		return r, fmt.Errorf("read the archive of stream %s: %w", b.Config.Name, err)
 	}
-	digest := hex.EncodeToString(sum.Sum(nil))
 	switch { // the nats command line keeps no proof
 	case b.Proof.SHA256 == "":
 		b.Proof.SHA256, b.Proof.Size = digest, size

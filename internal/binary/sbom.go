@@ -2,17 +2,16 @@ package binary
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/url"
 	"os"
 	"regexp"
 	"runtime/debug"
 	"strings"
 	"time"
+
+	"github.com/meshctl/meshctl/internal/durable"
 )
 
 // An SPDX 2.3 document, as far as it is needed here; https://spdx.github.io/spdx-spec/v2.3/.
@@ -154,9 +153,6 @@ func fileSum(path string) (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	sum, _, err := durable.Digest(f)
+	return sum, err
 }

@@ -1,8 +1,10 @@
 // Package durable replaces a small file in one step: after a crash it is either the old
-// one or the new one, never a part of either.
+// one or the new one, never a part of either. Digest tells whether a large one is whole.
 package durable
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io"
 	"os"
@@ -35,6 +37,15 @@ func replace(path string, mode os.FileMode, sync bool, write func(io.Writer) err
 		return err
 	}
 	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// Digest is the SHA-256 of all that r gives, in hex, and how many bytes that is.
+func Digest(r io.Reader) (sum string, size int64, err error) {
+	h := sha256.New()
+	if size, err = io.Copy(h, r); err != nil {
+		return "", size, err
+	}
+	return hex.EncodeToString(h.Sum(nil)), size, nil
 }
 
 // Write makes path hold data, synced, and makes its folder where there is none.

@@ -5,7 +5,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/meshctl/meshctl/internal/durable"
 )
@@ -42,5 +44,16 @@ func expect(t *testing.T, path, content string) {
 	left, globErr := filepath.Glob(path + "*")
 	if err != nil || globErr != nil || string(got) != content || len(left) != 1 {
 		t.Fatalf("%q, files %q, %v", got, left, err)
+	}
+}
+
+func TestDigest(t *testing.T) {
+	sum, size, err := durable.Digest(strings.NewReader("abc"))
+	if want := "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"; sum != want || size != 3 || err != nil {
+		t.Errorf("Digest = %s, %d, %v; want %s", sum, size, err, want)
+	}
+	broken := errors.New("broken")
+	if sum, _, err := durable.Digest(iotest.ErrReader(broken)); sum != "" || !errors.Is(err, broken) {
+		t.Errorf("Digest of what breaks = %q, %v", sum, err)
 	}
 }
