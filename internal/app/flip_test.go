@@ -7,7 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/meshctl/meshctl/internal/doctor"
 	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/serve"
 )
 
 // A flipped bit in the log, whose record the server passes over without a word, does not
@@ -62,4 +64,45 @@ func TestFlippedBitInTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.eventually(t, sql, "99|99")
+}
+
+// A flipped byte in a segment is no answer, only an error that names the file; all else is
+// served as before, the doctor tells, and a rebuild repairs it.
+func TestFlippedByteInASegment(t *testing.T) {
+	data, dirs := t.TempDir(), []string{folder(t, eventsYAML), folder(t, ordersYAML)}
+	w := startWorld(t, data, dirs...)
+	w.publish(t, "orders", `{"id":"1","customer":"Ann","total":1.50}`)
+	w.publish(t, "events", `{"id":1,"text":"one"}`, `{"id":2,"text":"two"}`)
+	const sql = "SELECT sum(id), count(DISTINCT text) FROM events"
+	w.eventually(t, sql, "3|2")
+	w.roll(t, "events")
+	w.stop(t)
+	spoilFile(t, filepath.Join(data, "products/events/table/events-v1/*.parquet"), func(b []byte) []byte {
+		b[len(b)/3] ^= 4
+		return b
+	})
+	w = startWorld(t, data, dirs...)
+	p := &patient{world: w, limits: doctor.Usual()}
+	_, err := w.client.Query(t.Context(), serve.QueryRequest{SQL: sql})
+	if err == nil || !strings.Contains(err.Error(), "table/events-v1/") || !strings.Contains(err.Error(), "has not what was written to it") ||
+		fault.HintOf(err) != "run meshctl rebuild PRODUCT --table" {
+		t.Fatalf("query: %v, hint %q", err, fault.HintOf(err))
+	}
+	if n := w.get(t, "events.events", "2"); n != 1 {
+		t.Errorf("get finds %d records", n)
+	}
+	w.publish(t, "events", `{"id":4,"text":"four"}`)
+	w.eventually(t, "SELECT count(*) FROM orders", "1")
+	if f := p.finds(t, "failing"); f.Where != "events.events" || !strings.Contains(f.Seen, "has not what was written to it") {
+		t.Errorf("the doctor finds %+v", f)
+	}
+	if _, err := w.client.Rebuild(t.Context(), "events", RebuildRequest{Table: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.eventually(t, sql, "7|3")
+	for _, f := range p.examine(t).Findings() {
+		if f.Check == "failing" {
+			t.Errorf("rebuilt, the doctor finds %+v", f)
+		}
+	}
 }

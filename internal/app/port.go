@@ -72,6 +72,15 @@ func (f *faults) err() error {
 	return errors.Join(errs...)
 }
 
+// trouble is what is wrong with the port, nil when nothing is known to be.
+func (pt *port) trouble() error {
+	err := pt.faults.err()
+	if errors.Is(err, olap.ErrDamaged) { // a step tells already
+		return err
+	}
+	return errors.Join(err, pt.table.Damage())
+}
+
 // openPort makes the port's streams and opens its stores.
 func (p *Product) openPort(ctx context.Context, saved savedContract, newest bool) (*port, error) {
 	id, out := saved.ID, saved.Output
@@ -277,7 +286,7 @@ func (pt *port) entry(ctx context.Context) (catalog.Port, error) {
 	if e.Dead, err = pt.dead(ctx); err != nil {
 		return e, err
 	}
-	if err := pt.faults.err(); err != nil {
+	if err := pt.trouble(); err != nil {
 		e.Error = err.Error()
 	}
 	return e, nil

@@ -59,7 +59,7 @@ func (p *Product) Vitals(ctx context.Context, deep bool) (catalog.Vitals, error)
 // reach is how far the port's stores are behind its log.
 func (pt *port) reach(ctx context.Context) (catalog.Reach, error) {
 	r := catalog.Reach{Port: pt.id.String(), Contract: pt.version, Stream: pt.id.Stream()}
-	if err := pt.faults.err(); err != nil {
+	if err := pt.trouble(); err != nil {
 		r.Error = err.Error()
 	}
 	progress := pt.progress.State()

@@ -1,11 +1,13 @@
 // Package durable replaces a small file in one step: after a crash it is either the old
-// one or the new one, never a part of either. Digest tells whether a large one is whole.
+// one or the new one, never a part of either. Digest and Checksum tell whether a large one is whole.
 package durable
 
 import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
@@ -46,6 +48,18 @@ func Digest(r io.Reader) (sum string, size int64, err error) {
 		return "", size, err
 	}
 	return hex.EncodeToString(h.Sum(nil)), size, nil
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Checksum is the CRC-32C of all that r gives, in hex. It finds what a disk did by accident,
+// at a tenth of the cost of a Digest or less, and nothing that somebody did on purpose.
+func Checksum(r io.Reader) (string, error) {
+	h := crc32.New(castagnoli)
+	if _, err := io.CopyBuffer(h, r, make([]byte, 1<<20)); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%08x", h.Sum32()), nil
 }
 
 // Write makes path hold data, synced, and makes its folder where there is none.

@@ -52,7 +52,14 @@ func TestDigest(t *testing.T) {
 	if want := "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"; sum != want || size != 3 || err != nil {
 		t.Errorf("Digest = %s, %d, %v; want %s", sum, size, err, want)
 	}
+	check, err := durable.Checksum(strings.NewReader("123456789")) // the check value that CRC-32C is published with
+	if want := "e3069283"; check != want || err != nil {
+		t.Errorf("Checksum = %s, %v; want %s", check, err, want)
+	}
 	broken := errors.New("broken")
+	if check, err := durable.Checksum(iotest.ErrReader(broken)); check != "" || !errors.Is(err, broken) {
+		t.Errorf("Checksum of what breaks = %q, %v", check, err)
+	}
 	if sum, _, err := durable.Digest(iotest.ErrReader(broken)); sum != "" || !errors.Is(err, broken) {
 		t.Errorf("Digest of what breaks = %q, %v", sum, err)
 	}

@@ -69,9 +69,18 @@ func (db *DB) bindEmpty(ctx context.Context, w *conn, p *port) error {
 }
 
 // bring holds the segments that the reader's transaction sees of the ports, until the
-// reader is released, and sets its variables to their files.
-func (db *DB) bring(ctx context.Context, r *reader, ports []int64) error {
-	if db.cache == nil || len(ports) == 0 {
+// reader is released, each of which has what was written to it, and sets its variables to
+// their files. shown is from before the transaction: what that lacks of it was written by
+// this process since.
+func (db *DB) bring(ctx context.Context, r *reader, ports []int64, shown *map[int64]*port) error {
+	if db.cache == nil {
+		for _, id := range ports {
+			if p := (*shown)[id]; p != nil {
+				if err := db.prove(ctx, p.folder, p.segments); err != nil {
+					return err
+				}
+			}
+		}
 		return nil
 	}
 	var releases []func()
@@ -109,16 +118,21 @@ func (db *DB) bring(ctx context.Context, r *reader, ports []int64) error {
 	return nil
 }
 
-// hold brings segments into the volume and keeps them there until release is called.
+// hold brings segments into the volume and keeps them there until release is called. Each
+// has what was written to it.
 func (db *DB) hold(ctx context.Context, folder string, segments []segment) (release func(), err error) {
-	if db.cache == nil || len(segments) == 0 {
-		return func() {}, nil
+	if db.cache == nil {
+		return func() {}, db.prove(ctx, folder, segments)
 	}
 	return db.cache.hold(ctx, folder, segments)
 }
 
-// gone is told of a segment's file that was let go: its object is garbage then.
+// gone is told of a segment's file that was let go: its object, if any, is garbage then.
 func (db *DB) gone(path string) {
+	db.proofs.forget(path)
+	if db.cache == nil {
+		return
+	}
 	rel, err := filepath.Rel(db.dir, path)
 	if err != nil { // not a path of ours
 		return

@@ -170,5 +170,6 @@ func (t *Table) discard(s segment) error {
 		return nil
 	}
 	t.db.cache.drop(t.spec.Folder + "/" + s.file)
+	t.db.proofs.forget(filepath.Join(t.db.dir, t.spec.Folder, s.file))
 	return removeIfThere(filepath.Join(t.db.dir, t.spec.Folder, s.file))
 }

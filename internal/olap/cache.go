@@ -23,6 +23,7 @@ type cache struct {
 	dir    string
 	bucket Bucket
 	bound  int64
+	proofs *proofs
 	log    *slog.Logger
 	ctx    context.Context // of downloads, which several queries may wait for
 	cancel context.CancelFunc
@@ -50,8 +51,8 @@ type flight struct {
 // parallel is how many segments one query fetches at a time.
 const parallel = 4
 
-func newCache(dir string, o BucketOptions, log *slog.Logger) *cache {
-	c := &cache{dir: dir, bucket: o.Bucket, bound: o.Cache, log: log, files: map[string]*cached{}, flights: map[string]*flight{}}
+func newCache(dir string, o BucketOptions, p *proofs, log *slog.Logger) *cache {
+	c := &cache{dir: dir, bucket: o.Bucket, bound: o.Cache, proofs: p, log: log, files: map[string]*cached{}, flights: map[string]*flight{}}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c
 }
@@ -148,10 +149,12 @@ func (c *cache) hold(ctx context.Context, folder string, segments []segment) (re
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
 	for i, s := range segments {
-		if c.has(names[i], s.bytes) {
-			continue
-		}
-		g.Go(func() error { return c.await(gctx, names[i], s.bytes) })
+		g.Go(func() error {
+			if there, err := c.has(gctx, names[i], s); there || err != nil {
+				return err
+			}
+			return c.await(gctx, names[i], s)
+		})
 	}
 	if err := g.Wait(); err != nil {
 		release()
@@ -174,31 +177,43 @@ func (c *cache) release(names []string) {
 	c.evict()
 }
 
-// has says whether the file is there, whole. Somebody may have deleted it.
-func (c *cache) has(name string, size int64) bool {
-	info, err := os.Stat(c.path(name))
-	there := err == nil && info.Size() == size
+// has says whether the file is there and has what was written to it. Somebody may have
+// deleted it; one that is damaged is deleted here, for the bucket has another.
+func (c *cache) has(ctx context.Context, name string, s segment) (bool, error) {
+	err := c.proofs.check(ctx, c.path(name), s)
+	there := err == nil
+	switch {
+	case there, errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, ErrDamaged):
+		c.log.Warn("a segment on the volume was damaged; it is fetched again from the bucket", "error", err)
+		c.proofs.forget(c.path(name))
+		if err := removeIfThere(c.path(name)); err != nil {
+			return false, err
+		}
+	default:
+		return false, err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch f := c.files[name]; {
 	case f == nil:
 	case there:
-		c.count(name, size, time.Now())
+		c.count(name, s.bytes, time.Now())
 	default:
 		c.gone(f)
 	}
-	return there
+	return there, nil
 }
 
 // await waits for the download of a segment, which it starts unless somebody has.
-func (c *cache) await(ctx context.Context, name string, size int64) error {
+func (c *cache) await(ctx context.Context, name string, s segment) error {
 	c.mu.Lock()
 	f := c.flights[name]
 	if f == nil {
 		f = &flight{done: make(chan struct{})}
 		c.flights[name] = f
 		c.wg.Go(func() {
-			f.err = c.fetch(name, size)
+			f.err = c.fetch(name, s)
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			delete(c.flights, name)
@@ -215,9 +230,9 @@ func (c *cache) await(ctx context.Context, name string, size int64) error {
 }
 
 // fetch downloads a segment, checks it, and makes it durable under its name.
-func (c *cache) fetch(name string, size int64) error {
-	if c.has(name, size) { // another download has just ended
-		return nil
+func (c *cache) fetch(name string, s segment) error {
+	if there, err := c.has(c.ctx, name, s); there || err != nil { // another download has just ended
+		return err
 	}
 	file := c.path(name)
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
@@ -237,7 +252,8 @@ func (c *cache) fetch(name string, size int64) error {
 		}
 		return err
 	}
-	c.add(name, size, time.Now())
+	c.proofs.accept(file)
+	c.add(name, s.bytes, time.Now())
 	return nil
 }
 

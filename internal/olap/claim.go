@@ -41,12 +41,14 @@ type bucketSegment struct {
 	Rows    int64      `json:"rows"`
 	Bytes   int64      `json:"bytes"`
 	Columns int        `json:"columns"`
+	// Checksum is empty for a segment from before there were any.
+	Checksum string `json:"crc32c,omitempty"`
 }
 
 func (m *bucketManifest) segments() []segment {
 	var list []segment
 	for _, s := range m.Segments {
-		list = append(list, segment{file: s.File, first: s.First, last: s.Last, rows: s.Rows, bytes: s.Bytes, columns: s.Columns})
+		list = append(list, segment{file: s.File, first: s.First, last: s.Last, rows: s.Rows, bytes: s.Bytes, columns: s.Columns, checksum: s.Checksum})
 	}
 	return list
 }
@@ -56,7 +58,7 @@ func (m *bucketManifest) put(p *port) {
 	m.State, m.Key, m.Columns, m.Rolled = p.state, p.key, p.columns, p.rolled
 	m.Segments = []bucketSegment{}
 	for _, s := range p.segments {
-		m.Segments = append(m.Segments, bucketSegment{s.file, s.first, s.last, s.rows, s.bytes, s.columns})
+		m.Segments = append(m.Segments, bucketSegment{s.file, s.first, s.last, s.rows, s.bytes, s.columns, s.checksum})
 	}
 }
 
@@ -274,7 +276,7 @@ func (t *Table) adopt(ctx context.Context, m *bucketManifest, opening bool) erro
 	if err != nil {
 		return fmt.Errorf("follow the bucket: %w", err)
 	}
-	t.db.ports[t.id] = q
+	t.db.put(q)
 	t.db.retire(p, without(p.segments, q.segments))
 	return nil
 }

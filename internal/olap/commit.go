@@ -53,7 +53,7 @@ func (t *Table) Commit(ctx context.Context, b record.Batch, upTo record.Seq) err
 	if err != nil {
 		return fmt.Errorf("commit %s up to %d: %w", t.spec.Name, upTo, err)
 	}
-	t.db.ports[t.id] = next
+	t.db.put(next)
 	return nil
 }
 

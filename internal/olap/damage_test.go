@@ -71,11 +71,10 @@ func drained(t *testing.T, db *DB, sql string) error {
 	}
 }
 
-// A flipped bit that makes a segment unreadable is told as damage, wherever it is and
-// whoever meets it: the start, or somebody's query.
+// A flipped bit in a segment is told as damage, wherever it is and whoever meets it: the
+// start, or somebody's query.
 func TestFlippedBitInASegment(t *testing.T) {
 	left := killed(t)
-	met := 0
 	for part := range 40 {
 		dir := copied(t, left)
 		spoil(t, dir, "trips-v1/*.parquet", func(b []byte) []byte { b[len(b)*part/40] ^= 4; return b })
@@ -89,16 +88,9 @@ func TestFlippedBitInASegment(t *testing.T) {
 			}
 			return errors.Join(err, db.Close())
 		}()
-		if err == nil {
-			continue
-		}
-		met++
 		if !errors.Is(err, ErrDamaged) || !strings.Contains(fault.HintOf(err), "rebuild") {
 			t.Errorf("in part %d of 40: %v, hint %q", part, err, fault.HintOf(err))
 		}
-	}
-	if met < 5 {
-		t.Errorf("only %d of 40 flipped bits were met", met)
 	}
 }
 

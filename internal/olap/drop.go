@@ -31,7 +31,7 @@ func (t *Table) Drop(ctx context.Context) error {
 		t.remote.doubt()
 		return fmt.Errorf("drop %s: %w", t.spec.Name, err)
 	}
-	t.db.ports[t.id] = p
+	t.db.put(p)
 	t.db.retire(old, old.segments)
 	t.since = time.Time{}
 	return nil
@@ -92,6 +92,7 @@ func (db *DB) Forget(ctx context.Context, schema, name string) error {
 		return fmt.Errorf("forget %s.%s: %w", schema, name, err)
 	}
 	delete(db.ports, p.id)
+	db.show()
 	db.retire(p, p.segments)
 	return nil
 }

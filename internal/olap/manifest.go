@@ -30,6 +30,7 @@ var manifestDDL = []string{
 		" (id INTEGER, schema VARCHAR, name VARCHAR, folder VARCHAR, state BOOLEAN, key VARCHAR, columns VARCHAR, tail INTEGER, used BOOLEAN, sealed INTEGER)",
 	"CREATE TABLE IF NOT EXISTS " + segmentTable +
 		" (port INTEGER, file VARCHAR, first UBIGINT, last UBIGINT, rows BIGINT, bytes BIGINT, columns INTEGER)",
+	"ALTER TABLE " + segmentTable + " ADD COLUMN IF NOT EXISTS checksum VARCHAR",
 	"CREATE TABLE IF NOT EXISTS " + positionTable +
 		" (port INTEGER, seq UBIGINT, time TIMESTAMPTZ, rolled UBIGINT, sealing UBIGINT)",
 }
@@ -66,7 +67,8 @@ type segment struct {
 	file        string // within the port's folder
 	first, last record.Seq
 	rows, bytes int64
-	columns     int // it has the port's first so many columns
+	columns     int    // it has the port's first so many columns
+	checksum    string // of the file's bytes; empty for one from before there were any
 }
 
 func (p *port) tailTable(n int64) string { return fmt.Sprintf("t%d_%d", p.id, n) }
@@ -98,9 +100,8 @@ func (db *DB) loadPorts(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the manifest: %w", err)
 	}
-	db.ports = map[int64]*port{}
 	for _, p := range ports {
-		db.ports[p.id] = p
+		db.put(p)
 		db.pool.addPath(p.schema)
 		if err := db.inspectSegments(p); err != nil {
 			return err
@@ -137,7 +138,7 @@ func readPorts(ctx context.Context, c *conn) ([]*port, error) {
 }
 
 func readSegments(ctx context.Context, c *conn, id int64) ([]segment, error) {
-	rows, err := c.rowsOf(ctx, "SELECT file, first, last, rows, bytes, columns FROM "+segmentTable+" WHERE port = $1 ORDER BY first", id)
+	rows, err := c.rowsOf(ctx, "SELECT file, first, last, rows, bytes, columns, coalesce(checksum, '') FROM "+segmentTable+" WHERE port = $1 ORDER BY first", id)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +146,7 @@ func readSegments(ctx context.Context, c *conn, id int64) ([]segment, error) {
 	for i, r := range rows {
 		list[i] = segment{
 			file: r[0].(string), first: record.Seq(r[1].(uint64)), last: record.Seq(r[2].(uint64)),
-			rows: r[3].(int64), bytes: r[4].(int64), columns: int(r[5].(int64)),
+			rows: r[3].(int64), bytes: r[4].(int64), columns: int(r[5].(int64)), checksum: r[6].(string),
 		}
 	}
 	return list, nil
@@ -215,8 +216,8 @@ func saveSegments(ctx context.Context, w *conn, p *port) error {
 		return err
 	}
 	for _, s := range p.segments {
-		if err := w.exec(ctx, "INSERT INTO "+segmentTable+" VALUES ($1, $2, $3, $4, $5, $6, $7)",
-			p.id, s.file, s.first, s.last, s.rows, s.bytes, s.columns); err != nil {
+		if err := w.exec(ctx, "INSERT INTO "+segmentTable+" VALUES ($1, $2, $3, $4, $5, $6, $7, nullif($8, ''))",
+			p.id, s.file, s.first, s.last, s.rows, s.bytes, s.columns, s.checksum); err != nil {
 			return err
 		}
 	}

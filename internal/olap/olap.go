@@ -36,12 +36,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // Options bound what a database takes. Zero fields do not bound.
@@ -68,7 +70,8 @@ type DB struct {
 	e     *engine
 	log   *slog.Logger
 	pool  *readers
-	texts texts
+	texts texts // of somebody's statements
+	logic texts // of the product's own
 
 	store   BucketOptions
 	cache   *cache // nil where segments are in the volume alone
@@ -76,8 +79,11 @@ type DB struct {
 
 	mu     sync.Mutex // one writer at a time; guards all below
 	w      *conn
-	ports  map[int64]*port // as of the last commit, by id
+	ports  map[int64]*port // as of the last commit, by id; put changes it
 	closed bool
+
+	shown  atomic.Pointer[map[int64]*port] // a copy of ports, for those who do not wait for the writer
+	proofs proofs
 
 	remotesMu sync.Mutex
 	remotes   map[string]*remote // by folder
@@ -105,8 +111,7 @@ func Open(ctx context.Context, dir string, o Options) (*DB, error) {
 		return nil, openFault(path, err)
 	}
 	if o.Store.Bucket != nil {
-		db.store, db.cache, db.process, db.remotes = o.Store, newCache(dir, o.Store, db.log), rand.Text(), map[string]*remote{}
-		db.pool.gone = db.gone
+		db.store, db.cache, db.process, db.remotes = o.Store, newCache(dir, o.Store, &db.proofs, db.log), rand.Text(), map[string]*remote{}
 	}
 	if err := db.loadPorts(ctx); err != nil {
 		return nil, errors.Join(openFault(path, err), db.Close())
@@ -145,7 +150,9 @@ func open(ctx context.Context, dir, path string, o Options) (*DB, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	db := &DB{dir: dir, e: e, log: o.Logger, w: w, pool: newReaders(e, o.Logger)}
+	db := &DB{dir: dir, e: e, log: o.Logger, w: w, pool: newReaders(e, o.Logger), ports: map[int64]*port{}}
+	db.pool.gone = db.gone
+	db.show()
 	if err := sandbox(ctx, w, dir); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -237,6 +244,17 @@ func (db *DB) fold(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// put makes p the port as of the last commit; db.mu is held.
+func (db *DB) put(p *port) {
+	db.ports[p.id] = p
+	db.show()
+}
+
+func (db *DB) show() {
+	ports := maps.Clone(db.ports)
+	db.shown.Store(&ports)
 }
 
 var errClosed = errors.New("the database is closed")

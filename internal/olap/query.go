@@ -32,6 +32,7 @@ func (db *DB) Query(ctx context.Context, q Query) (*Rows, error) {
 	if err != nil {
 		return nil, refused("query", err)
 	}
+	shown := db.shown.Load()
 	// Not to be cancelled: it might have begun all the same, for whoever reads next.
 	if err := r.exec(context.WithoutCancel(ctx), "BEGIN TRANSACTION READ ONLY"); err != nil {
 		db.pool.release(r)
@@ -45,7 +46,7 @@ func (db *DB) Query(ctx context.Context, q Query) (*Rows, error) {
 		db.pool.release(r)
 		return err
 	}
-	rows, err := db.answer(ctx, r, q)
+	rows, err := db.answer(ctx, r, q, shown)
 	if err != nil {
 		return nil, errors.Join(refused("query", err), done())
 	}
@@ -55,7 +56,7 @@ func (db *DB) Query(ctx context.Context, q Query) (*Rows, error) {
 }
 
 // answer runs q in the reader's transaction.
-func (db *DB) answer(ctx context.Context, r *reader, q Query) (*Rows, error) {
+func (db *DB) answer(ctx context.Context, r *reader, q Query, shown *map[int64]*port) (*Rows, error) {
 	refs, err := db.examined(ctx, r.conn, q.SQL)
 	if err != nil {
 		return nil, err
@@ -64,7 +65,7 @@ func (db *DB) answer(ctx context.Context, r *reader, q Query) (*Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := db.bring(ctx, r, ports); err != nil {
+	if err := db.bring(ctx, r, ports, shown); err != nil {
 		return nil, err
 	}
 	st, err := r.prepare(q.SQL)

@@ -26,7 +26,7 @@ type readers struct {
 	path    []string           // schemas in which a lone table name is looked up
 	views   map[int64][]string // the SQL names of each port
 	closed  bool
-	gone    func(path string) // told of each file that was deleted; may be nil
+	gone    func(path string) // told of each file that was deleted
 }
 
 // maxIdle is how many read connections are kept for the next query.
@@ -118,12 +118,6 @@ func (p *readers) name(id int64, views []string) {
 	p.views[id] = views
 }
 
-func (p *readers) searchPath() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.path
-}
-
 // retire deletes files that no new query can see, as soon as no old one can read them.
 func (p *readers) retire(paths []string) {
 	p.mu.Lock()
@@ -147,9 +141,7 @@ func (p *readers) sweep() {
 		if err := os.Remove(t.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			p.log.Warn("a replaced segment could not be deleted; the next start tries again", "file", t.path, "error", err)
 		}
-		if p.gone != nil {
-			p.gone(t.path)
-		}
+		p.gone(t.path)
 		return true
 	})
 }

@@ -111,14 +111,25 @@ func examine(ctx context.Context, c *conn, sql string) ([]TableRef, error) {
 	if len(tree.Statements) != 1 {
 		return nil, errSeveral
 	}
-	w := walker{refs: map[TableRef]bool{}}
-	w.walk(tree.Statements[0], nil)
+	w := walked(tree)
 	if w.forbidden != "" {
 		return nil, fault.New(fault.Rejected, "read tables only, no files, settings or extensions", "%s cannot be queried", w.forbidden)
 	}
+	return w.tables(), nil
+}
+
+func walked(tree syntax) *walker {
+	w := &walker{refs: map[TableRef]bool{}}
+	for _, statement := range tree.Statements {
+		w.walk(statement, nil)
+	}
+	return w
+}
+
+func (w *walker) tables() []TableRef {
 	return slices.SortedFunc(maps.Keys(w.refs), func(a, b TableRef) int {
 		return strings.Compare(a.String(), b.String())
-	}), nil
+	})
 }
 
 // explain is what comes before the statement that is explained.

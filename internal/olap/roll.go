@@ -71,7 +71,7 @@ func (t *Table) seal(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("seal the tail: %w", err)
 	}
-	t.db.ports[t.id] = p
+	t.db.put(p)
 	return true, nil
 }
 
@@ -120,6 +120,9 @@ func (t *Table) writeSegment(ctx context.Context, s *segment, from []segment, sq
 	}
 	tmp := filepath.Join(dir, name+tmpExt)
 	s.rows, err = t.copyTo(ctx, tmp, sql)
+	if err == nil {
+		gently(func() { s.checksum, err = checksumOf(ctx, tmp) })
+	}
 	if err == nil && s.rows > 0 && t.remote != nil {
 		name, err = t.upload(ctx, s, tmp)
 	}
@@ -130,6 +133,9 @@ func (t *Table) writeSegment(ctx context.Context, s *segment, from []segment, sq
 		return errors.Join(fmt.Errorf("write segment %s: %w", name, err), removeIfThere(tmp))
 	}
 	s.file = name
+	if s.rows > 0 {
+		t.db.proofs.accept(filepath.Join(dir, name))
+	}
 	if t.remote != nil && s.rows > 0 {
 		t.db.cache.add(t.spec.Folder+"/"+name, s.bytes, time.Now())
 	}
@@ -215,7 +221,7 @@ func (t *Table) install(ctx context.Context, s segment, change func(*port) (old 
 		t.remote.doubt()
 		return fmt.Errorf("put the segment in place: %w", err)
 	}
-	t.db.ports[t.id] = p
+	t.db.put(p)
 	t.db.retire(p, old)
 	return nil
 }

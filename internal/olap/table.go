@@ -119,7 +119,7 @@ func (db *DB) table(ctx context.Context, spec TableSpec, columns []column) (*Tab
 	if err != nil {
 		return nil, blamed(fmt.Errorf("table %s.%s: make the view: %w", spec.Schema, spec.Name, err))
 	}
-	db.ports[p.id] = p
+	db.put(p)
 	db.pool.name(p.id, p.views)
 	db.pool.addPath(spec.Schema)
 	return t, nil
@@ -189,7 +189,7 @@ func (db *DB) settle(ctx context.Context, spec TableSpec, columns []column) (*po
 	if err != nil {
 		return nil, fmt.Errorf("add columns: %w", err)
 	}
-	db.ports[p.id] = p
+	db.put(p)
 	return p, nil
 }
 
@@ -251,7 +251,7 @@ func (db *DB) makePort(ctx context.Context, spec TableSpec, columns []column) (*
 	if err != nil {
 		return nil, err
 	}
-	db.ports[p.id] = p
+	db.put(p)
 	return p, nil
 }
 
@@ -295,13 +295,14 @@ func (t *Table) Stats(ctx context.Context) (TableStats, error) {
 	}
 	defer t.db.pool.release(r)
 	var s TableStats
+	shown := t.db.shown.Load()
 	err = r.tx(ctx, func() error {
 		rows, err := r.rowsOf(ctx, "SELECT count(*), coalesce(sum(bytes), 0)::BIGINT FROM "+segmentTable+" WHERE port = $1", t.id)
 		if err != nil {
 			return err
 		}
 		s.Segments, s.Bytes = int(rows[0][0].(int64)), rows[0][1].(int64)
-		if err := t.db.bring(ctx, r, []int64{t.id}); err != nil {
+		if err := t.db.bring(ctx, r, []int64{t.id}, shown); err != nil {
 			return err
 		}
 		if rows, err = r.rowsOf(ctx, "SELECT count(*) FROM "+t.snapshot().view()); err != nil {

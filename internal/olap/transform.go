@@ -47,6 +47,9 @@ func (db *DB) Transform(ctx context.Context, t Transform) (*Rows, error) {
 				return nil, err
 			}
 		}
+		if err := s.bring(ctx, t.SQL); err != nil {
+			return nil, err
+		}
 		return s.rows(ctx, t.SQL)
 	}()
 	if err != nil {
@@ -90,43 +93,65 @@ func (db *DB) Diff(ctx context.Context, d DiffSpec) (*Diff, error) {
 }
 
 // logicSession is a connection in a transaction that will be rolled back.
-type logicSession struct{ c *conn }
+type logicSession struct {
+	db    *DB
+	c     *reader
+	shown *map[int64]*port // from before the transaction
+}
 
 func (db *DB) logicSession(ctx context.Context, schema string) (*logicSession, error) {
-	db.mu.Lock()
-	closed := db.closed
-	db.mu.Unlock()
-	if closed {
-		return nil, errClosed
-	}
-	c, err := db.e.connect()
+	r, err := db.pool.acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := &logicSession{c}
-	path := db.pool.searchPath()
-	path = slices.DeleteFunc(slices.Clone(path), func(p string) bool { return p == schema })
-	if slices.Contains(db.pool.searchPath(), schema) {
+	s := &logicSession{db, r, db.shown.Load()}
+	path := slices.DeleteFunc(slices.Clone(r.path), func(p string) bool { return p == schema })
+	if len(path) < len(r.path) {
 		path = append([]string{schema}, path...)
 	}
-	if err := c.exec(ctx, setPath(path)); err != nil {
-		c.close()
+	if err := r.exec(ctx, setPath(path)); err != nil {
+		db.pool.release(r)
 		return nil, err
 	}
-	if err := c.exec(ctx, "BEGIN TRANSACTION"); err != nil {
-		c.close()
+	r.path = path
+	// Not to be cancelled: it might have begun all the same, for whoever reads next.
+	if err := r.exec(context.WithoutCancel(ctx), "BEGIN TRANSACTION"); err != nil {
+		db.pool.release(r)
 		return nil, err
 	}
 	return s, nil
 }
 
 func (s *logicSession) end(ctx context.Context) error {
-	defer s.c.close()
+	defer s.db.pool.release(s.c)
 	err := s.c.exec(context.WithoutCancel(ctx), "ROLLBACK")
 	if noTransaction(err) {
 		return nil
 	}
 	return err
+}
+
+// bring brings the segments of the tables that the statement names, and of others.
+func (s *logicSession) bring(ctx context.Context, sql string, others ...int64) error {
+	refs, ok := s.db.logic.get(sql)
+	if !ok {
+		tree, err := parse(ctx, s.c.conn, sql)
+		if err != nil {
+			return err
+		}
+		refs = walked(tree).tables() // none where it cannot be read: who prepares it says why
+		s.db.logic.put(sql, refs)
+	}
+	_, ports, err := s.db.watermarks(ctx, s.c, refs)
+	if err != nil {
+		return err
+	}
+	for _, id := range others {
+		if !slices.Contains(ports, id) {
+			ports = append(ports, id)
+		}
+	}
+	return s.db.bring(ctx, s.c, ports, s.shown)
 }
 
 // rows runs a SELECT; closing the rows ends the session.
@@ -143,7 +168,7 @@ func (s *logicSession) rows(ctx context.Context, sql string) (*Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := newRows(s.c, res, "logic")
+	rows, err := newRows(s.c.conn, res, "logic")
 	if err != nil {
 		return nil, err
 	}
@@ -162,6 +187,9 @@ func (s *logicSession) diff(ctx context.Context, d DiffSpec) (*Diff, error) {
 		out.Inputs[name] = newWatermark(rows[0][0], nil).Seq
 	}
 	output := d.Output.snapshot()
+	if err := s.bring(ctx, d.SQL, output.id); err != nil {
+		return nil, err
+	}
 	if err := s.compute(ctx, d.SQL, output, d.Output.order); err != nil {
 		return nil, err
 	}
@@ -229,7 +257,7 @@ func (s *logicSession) vanished(ctx context.Context, view string, output *port) 
 	if err != nil {
 		return nil, err
 	}
-	rows, err := newRows(s.c, res, "diff")
+	rows, err := newRows(s.c.conn, res, "diff")
 	if err != nil {
 		return nil, err
 	}
