@@ -141,7 +141,7 @@ const (
 
 // List is every key's entry. Only clients of the hub may ask for it.
 func (b *Bucket) List(ctx context.Context) (map[string]Entry, error) {
-	watched, end := b.nc.denials.watch(ctx, product.BucketGet(b.name, ""))
+	watched, _, end := b.nc.denials.watch(ctx, product.BucketGet(b.name, ""))
 	defer end()
 	inbox := b.nc.NewInbox()
 	sub, err := b.nc.SubscribeSync(inbox)

@@ -80,9 +80,7 @@ type caller struct {
 
 func (c *caller) ask(ctx context.Context, req []byte) ([]byte, error) {
 	m := &nats.Msg{Subject: c.subject, Data: req, Header: nats.Header{headerCall: {c.name}}}
-	first, cancel := context.WithTimeout(ctx, callSilence)
-	defer cancel()
-	answer, err := c.first(first, m)
+	answer, err := c.first(ctx, m)
 	switch {
 	case err == nil:
 	case errors.Is(err, nats.ErrNoResponders):
@@ -92,7 +90,7 @@ func (c *caller) ask(ctx context.Context, req []byte) ([]byte, error) {
 	case ctx.Err() != nil:
 		c.steer(doCancel, 0)
 		return nil, ctx.Err()
-	case first.Err() != nil:
+	case errors.Is(err, errNoAnswer):
 		c.steer(doCancel, 0)
 		return nil, c.silent()
 	default:
@@ -114,7 +112,7 @@ func (c *caller) ask(ctx context.Context, req []byte) ([]byte, error) {
 // first asks, and waits for the first message of the answer.
 func (c *caller) first(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
 	if c.answers == "" {
-		return c.nc.request(ctx, m)
+		return c.nc.request(ctx, m, callSilence)
 	}
 	m.Reply = c.answers
 	sub, err := c.nc.SubscribeSync(m.Reply)
@@ -125,7 +123,12 @@ func (c *caller) first(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
 	if err := c.nc.PublishMsg(m); err != nil {
 		return nil, err
 	}
-	answer, err := sub.NextMsgWithContext(ctx)
+	wait, cancel := context.WithTimeoutCause(ctx, callSilence, errNoAnswer)
+	defer cancel()
+	answer, err := sub.NextMsgWithContext(wait)
+	if err != nil && wait.Err() != nil && ctx.Err() == nil {
+		err = context.Cause(wait)
+	}
 	if err == nil && len(answer.Data) == 0 && answer.Header.Get("Status") == "503" {
 		err = nats.ErrNoResponders
 	}

@@ -3,8 +3,10 @@ package mesh
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -59,14 +61,14 @@ func (d *denials) heard(_ *nats.Conn, _ *nats.Subscription, err error) {
 }
 
 // watch is ctx, and ends when the server does not let a request to subject pass; cause
-// then gives the denial. end must be called.
-func (d *denials) watch(ctx context.Context, subject string) (_ context.Context, end func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
+// then gives the denial. cancel ends it for another cause; end must be called.
+func (d *denials) watch(ctx context.Context, subject string) (_ context.Context, cancel context.CancelCauseFunc, end func()) {
+	ctx, cancel = context.WithCancelCause(ctx)
 	w := &denial{subject, cancel}
 	d.mu.Lock()
 	d.waiting[w] = struct{}{}
 	d.mu.Unlock()
-	return ctx, func() {
+	return ctx, cancel, func() {
 		d.mu.Lock()
 		delete(d.waiting, w)
 		d.mu.Unlock()
@@ -74,11 +76,16 @@ func (d *denials) watch(ctx context.Context, subject string) (_ context.Context,
 	}
 }
 
-// request is one message and its answer. One that the server does not let pass is Denied
-// at once, as far as the server tells: a leaf's does not.
-func (c *Conn) request(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
-	watched, end := c.denials.watch(ctx, m.Subject)
+// errNoAnswer is that a request was given up before ctx was.
+var errNoAnswer = fmt.Errorf("no answer came: %w", context.DeadlineExceeded)
+
+// request is one message and its answer, for which it waits that long: then the error is
+// errNoAnswer. One that the server does not let pass is Denied at once, as far as the
+// server tells: a leaf's does not. A get is one request, so it makes one context for both.
+func (c *Conn) request(ctx context.Context, m *nats.Msg, patience time.Duration) (*nats.Msg, error) {
+	watched, cancel, end := c.denials.watch(ctx, m.Subject)
 	defer end()
+	defer time.AfterFunc(patience, func() { cancel(errNoAnswer) }).Stop()
 	answer, err := c.RequestMsgWithContext(watched, m)
 	if err != nil && watched.Err() != nil && ctx.Err() == nil {
 		err = context.Cause(watched)

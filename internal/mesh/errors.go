@@ -53,9 +53,7 @@ const askTimeout = 10 * time.Second
 
 // request asks, and waits for an answer as long as ctx allows, but not for ever.
 func request(ctx context.Context, nc *Conn, m *nats.Msg, who string) (*nats.Msg, error) {
-	bounded, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	answer, err := nc.request(bounded, m)
+	answer, err := nc.request(ctx, m, askTimeout)
 	if err != nil {
 		return nil, askFault(ctx, err, who)
 	}

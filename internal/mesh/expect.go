@@ -39,9 +39,7 @@ func Publish(ctx context.Context, nc *Conn, subject string, data []byte, header 
 }
 
 func publish(ctx context.Context, nc *Conn, m *nats.Msg) (record.Seq, error) {
-	bounded, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	answer, err := nc.request(bounded, m)
+	answer, err := nc.request(ctx, m, askTimeout)
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
 		return 0, fmt.Errorf("publish to %s: %w", m.Subject, notRunning(m.Subject))
