@@ -41,6 +41,7 @@ func (s *Store) beginDrop() error {
 }
 
 func (s *Store) finishDrop() error {
+	defer s.db.pace.hurry()() // Badger ends compactions first
 	if err := s.db.badger.DropPrefix(s.prefix); err != nil {
 		return writeFault(fmt.Errorf("drop %s: %w", s.port, err))
 	}

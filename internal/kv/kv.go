@@ -50,6 +50,7 @@ type DB struct {
 	cancel  context.CancelFunc
 	reclaim sync.WaitGroup
 	work    activity
+	pace    *pacer
 }
 
 // Open opens the database in dir, and makes it when there is none. A drop that a crash
@@ -62,6 +63,7 @@ func Open(dir string, o Options) (*DB, error) {
 	return openWith(dir, settings(dir, o))
 }
 
+// openWith opens with settings, or what a test made of them.
 func openWith(dir string, set badger.Options) (*DB, error) {
 	if err := inspect(dir, set); err != nil {
 		return nil, openFault(dir, err)
@@ -70,10 +72,12 @@ func openWith(dir string, set badger.Options) (*DB, error) {
 	if err != nil {
 		return nil, openFault(dir, err)
 	}
-	db := &DB{dir: dir, badger: b, stores: map[string]*Store{}}
+	db := &DB{dir: dir, badger: b, stores: map[string]*Store{}, pace: set.Logger.(logger).pace}
+	db.pace.start(func() int { return b.Levels()[0].NumTables })
 	db.closing, db.cancel = context.WithCancel(context.Background())
 	if err := db.finishDrops(); err != nil {
 		db.cancel()
+		db.pace.hurry()
 		b.Close()
 		return nil, err
 	}
@@ -106,6 +110,7 @@ func (db *DB) Close() error {
 	db.mu.Unlock()
 
 	db.cancel()
+	db.pace.hurry()
 	db.using.Wait()
 	db.reclaim.Wait()
 	if err := db.roomFor(closing); err != nil { // the log of the memtable has it all

@@ -48,7 +48,7 @@ func settings(dir string, o Options) badger.Options {
 	}
 	cache := max(leastCache, (limit-memtableBytes)/2)
 	b := badger.DefaultOptions(dir).
-		WithLogger(logger{o.Logger}).
+		WithLogger(logger{o.Logger, newPacer(longestPause)}).
 		WithMetricsEnabled(false).
 		WithSyncWrites(false).
 		WithDetectConflicts(false).
@@ -70,12 +70,15 @@ func settings(dir string, o Options) badger.Options {
 }
 
 // logger hands Badger's messages to slog, one level down: its "info" is a diary.
-type logger struct{ to *slog.Logger }
+type logger struct {
+	to   *slog.Logger
+	pace *pacer
+}
 
 func (l logger) Errorf(format string, args ...any)   { l.log((*slog.Logger).Error, format, args) }
 func (l logger) Warningf(format string, args ...any) { l.log((*slog.Logger).Warn, format, args) }
 func (l logger) Infof(format string, args ...any)    { l.log((*slog.Logger).Debug, format, args) }
-func (l logger) Debugf(string, ...any)               {}
+func (l logger) Debugf(format string, _ ...any)      { l.pace.heard(format) }
 
 func (l logger) log(write func(*slog.Logger, string, ...any), format string, args []any) {
 	if l.to != nil {
