@@ -31,8 +31,13 @@ type Door struct {
 	Trim       TrimInbox
 }
 
-// most bytes of records put into one append, about.
-const batchBytes = 16 << 20
+const (
+	// most bytes of records put into one append, about.
+	batchBytes = 16 << 20
+	// records of whole messages that are put into an append of their own. A busy door would
+	// else fall behind its inbox, and each batch be as long as the one before took.
+	pieceLimit = 4000
+)
 
 // Run works until ctx is done or a step fails. Run it again to resume.
 func (d *Door) Run(ctx context.Context) error {
@@ -128,8 +133,10 @@ func (r *doorRun) next(ctx context.Context, inbox Source) ([]Message, error) {
 	return msgs, err
 }
 
-// take works off messages and appends what came of them.
+// take works off messages and appends what came of them, piece by piece: who waits for a
+// record waits for the append that it is part of.
 func (r *doorRun) take(ctx context.Context, msgs []Message) error {
+	first := 0
 	for i := range msgs {
 		m := &msgs[i]
 		for index, line := range lines(m) {
@@ -144,22 +151,31 @@ func (r *doorRun) take(ctx context.Context, msgs []Message) error {
 				}
 			}
 		}
+		if len(r.out)+len(r.letters) >= pieceLimit || i == len(msgs)-1 {
+			if err := r.finish(ctx, msgs[first:i+1]); err != nil {
+				return err
+			}
+			first = i + 1
+		}
 	}
+	return r.trim(ctx)
+}
+
+// finish appends what came of messages, and says so.
+func (r *doorRun) finish(ctx context.Context, msgs []Message) error {
 	if err := r.flush(ctx); err != nil {
 		return err
 	}
 	r.trimmer.add(msgs)
-	if len(msgs) > 0 {
-		r.worked = max(r.worked, msgs[len(msgs)-1].Seq)
-		if r.refused { // another contract may take these lines: they must not be judged again
-			if err := r.save(); err != nil {
-				return err
-			}
-			r.refused = false
+	r.worked = max(r.worked, msgs[len(msgs)-1].Seq)
+	if r.refused { // another contract may take these lines: they must not be judged again
+		if err := r.save(); err != nil {
+			return err
 		}
-		r.Progress.setReached(r.Port.Port, r.worked, r.logged)
+		r.refused = false
 	}
-	return r.trim(ctx)
+	r.Progress.setReached(r.Port.Port, r.worked, r.logged)
+	return nil
 }
 
 // save saves the checkpoint: all that has been worked off is where it belongs.
