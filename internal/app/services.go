@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -121,19 +122,21 @@ func (p *Product) serveQuery(ctx context.Context, req []byte, send func([]byte) 
 	q.Caller = mesh.Caller(ctx)
 	var buf bytes.Buffer
 	var w *ipc.Writer
-	a, err := p.Query(ctx, q, func(s *arrow.Schema) error {
-		w = ipc.NewWriter(&buf, ipc.WithSchema(s))
-		return nil
-	}, func(b arrow.RecordBatch) error {
+	g := gathered{emit: func(b arrow.RecordBatch) error {
 		if err := w.Write(b); err != nil {
 			return err
 		}
 		return sendFull(&buf, send)
-	})
+	}}
+	defer g.release()
+	a, err := p.Query(ctx, q, func(s *arrow.Schema) error {
+		w = ipc.NewWriter(&buf, ipc.WithSchema(s))
+		return nil
+	}, g.add)
 	if err != nil {
 		return nil, err
 	}
-	if err := w.Close(); err != nil {
+	if err := errors.Join(g.flush(), w.Close()); err != nil {
 		return nil, err
 	}
 	if err := send(buf.Bytes()); err != nil {

@@ -130,52 +130,80 @@ func (k *converter) chunk(rec arrow.RecordBatch) (duck.DataChunk, error) {
 	return duck.DataChunk{Ptr: out}, nil
 }
 
-// fill appends all batches that next gives until io.EOF to a table.
+// fill appends all batches that next gives until io.EOF, of one schema, to a table.
 func (c *conn) fill(ctx context.Context, schema, table string, next func(context.Context) (arrow.RecordBatch, error)) error {
+	a, err := c.appender("", schema, table)
+	if err != nil {
+		return err
+	}
 	for {
 		rec, err := next(ctx)
-		if errors.Is(err, io.EOF) {
-			return nil
+		if err == nil {
+			err = a.add(ctx, rec)
+			rec.Release()
 		}
 		if err != nil {
-			return err
-		}
-		err = c.appendTo(ctx, "", schema, table, rec)
-		rec.Release()
-		if err != nil {
-			return err
+			return a.close(err)
 		}
 	}
 }
 
 // appendTo appends rec to a table (catalog "" is the database itself), within the connection's transaction if it is in one.
 func (c *conn) appendTo(ctx context.Context, catalog, schema, table string, rec arrow.RecordBatch) error {
-	var app duck.Appender
-	if duck.AppenderCreateExt(c.c, catalog, schema, table, &app) == duck.StateError {
-		err := newDuckError(duck.AppenderError(app))
-		duck.AppenderDestroy(&app)
-		return fmt.Errorf("append to %s: %w", table, err)
-	}
-	err := c.appendChunks(ctx, app, rec)
-	if err == nil && duck.AppenderClose(app) == duck.StateError {
-		err = newDuckError(duck.AppenderError(app))
-	}
-	if err != nil {
-		duck.AppenderClear(app) // destroying flushes; what failed must not be written
-	}
-	duck.AppenderDestroy(&app)
-	if err != nil {
-		return fmt.Errorf("append to %s: %w", table, err)
-	}
-	return nil
-}
-
-func (c *conn) appendChunks(ctx context.Context, app duck.Appender, rec arrow.RecordBatch) error {
-	conv, err := c.converter(rec.Schema())
+	a, err := c.appender(catalog, schema, table)
 	if err != nil {
 		return err
 	}
-	defer conv.close()
+	return a.close(a.add(ctx, rec))
+}
+
+// appender appends batches of one schema to a table. It must be closed.
+type appender struct {
+	c     *conn
+	table string
+	app   duck.Appender
+	conv  *converter // of the first batch's schema
+}
+
+func (c *conn) appender(catalog, schema, table string) (*appender, error) {
+	a := &appender{c: c, table: table}
+	if duck.AppenderCreateExt(c.c, catalog, schema, table, &a.app) == duck.StateError {
+		err := a.failed()
+		duck.AppenderDestroy(&a.app)
+		return nil, err
+	}
+	return a, nil
+}
+
+// failed is what the appender says went wrong.
+func (a *appender) failed() error {
+	return fmt.Errorf("append to %s: %w", a.table, newDuckError(duck.AppenderError(a.app)))
+}
+
+// close writes what was appended, or after an error, other than io.EOF, nothing of it. It returns the error.
+func (a *appender) close(err error) error {
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	if err == nil && duck.AppenderClose(a.app) == duck.StateError {
+		err = a.failed()
+	}
+	if err != nil {
+		duck.AppenderClear(a.app) // destroying flushes; what failed must not be written
+	}
+	duck.AppenderDestroy(&a.app)
+	if a.conv != nil {
+		a.conv.close()
+	}
+	return err
+}
+
+func (a *appender) add(ctx context.Context, rec arrow.RecordBatch) (err error) {
+	if a.conv == nil {
+		if a.conv, err = a.c.converter(rec.Schema()); err != nil {
+			return err
+		}
+	}
 	for from := int64(0); from < rec.NumRows(); from += vectorSize {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -184,15 +212,15 @@ func (c *conn) appendChunks(ctx context.Context, app duck.Appender, rec arrow.Re
 		if err != nil {
 			return err
 		}
-		chunk, err := conv.chunk(part)
+		chunk, err := a.conv.chunk(part)
 		part.Release()
 		if err != nil {
 			return err
 		}
-		state := duck.AppendDataChunk(app, chunk)
+		state := duck.AppendDataChunk(a.app, chunk)
 		duck.DestroyDataChunk(&chunk)
 		if state == duck.StateError {
-			return newDuckError(duck.AppenderError(app))
+			return a.failed()
 		}
 	}
 	return nil
