@@ -20,6 +20,7 @@ import (
 
 	"github.com/meshctl/meshctl/internal/cell"
 	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/federate"
 	"github.com/meshctl/meshctl/internal/olap"
 	"github.com/meshctl/meshctl/internal/serve"
 	"github.com/meshctl/meshctl/internal/sqltest"
@@ -40,6 +41,7 @@ func TestRandomStatementsAreAnsweredAsByOneDatabase(t *testing.T) {
 		asking.Go(func() {
 			for seed := range next {
 				s := sqltest.Make(d.tables, seed)
+				d := d.within([]federate.Limits{byKeys, {}}[seed%2])
 				difference, err := d.compare(t.Context(), s)
 				if err != nil {
 					refused.Add(1)
@@ -70,6 +72,13 @@ type differ struct {
 	*world
 	tables []*sqltest.Table
 	one    *olap.DB
+}
+
+// within is d with a client of those limits.
+func (d *differ) within(limits federate.Limits) *differ {
+	world, other := *d.world, *d
+	world.client, other.world = &Client{nc: d.client.nc, limits: limits}, &world
+	return &other
 }
 
 func startDiffer(t *testing.T) *differ {

@@ -289,6 +289,15 @@ func TestTheMeshAnswersAsOneDatabaseDoes(t *testing.T) {
 		`SELECT count(*) FROM (SELECT o.id, l.item FROM sales.orders o LEFT JOIN sales.lines l ON l.id = o.id) x LEFT JOIN "the-items".items i ON x.item = i.item`,
 		`SELECT count(*) FROM (SELECT o.id, l.item FROM sales.orders o LEFT JOIN sales.lines l ON l.id = o.id) x JOIN "the-items".items i ON x.item IS NOT DISTINCT FROM i.kind`,
 		`FROM buyers.people SEMI JOIN sales.orders ON buyer = people.id`,
+		`SELECT name FROM buyers.people p WHERE EXISTS (FROM sales.orders o WHERE o.buyer = p.id AND o.total < p."limit")`,
+		`SELECT name FROM buyers.people p WHERE p.city <> 'Rome' AND NOT EXISTS (FROM sales.orders o WHERE o.buyer = p.id AND o.total < p."limit")`,
+		`SELECT p.id, (SELECT sum(total) FROM sales.orders o WHERE o.buyer = p.id) FROM buyers.people p LEFT JOIN sales.lines l ON l.id = p.id`,
+		`SELECT p.id, (SELECT count(*) FROM sales.orders o WHERE o.buyer IS NOT DISTINCT FROM l.amount) FROM buyers.people p LEFT JOIN sales.lines l ON l.id = p.id`,
+		`SELECT name FROM buyers.people p WHERE id < (SELECT avg(o.id) FROM sales.orders o WHERE o.buyer = p.id AND EXISTS (FROM sales.lines l WHERE l.id = o.id AND l.amount > p.id))`,
+		`SELECT p.id, x.id FROM buyers.people p, LATERAL (SELECT o.id FROM sales.orders o WHERE o.buyer = p.id ORDER BY o.id LIMIT 1) x`,
+		`SELECT count(*) FROM buyers.people p JOIN sales.orders o ON o.buyer = p.id WHERE o.total > (SELECT avg(x.total) FROM sales.orders x WHERE x.buyer = o.buyer)`,
+		`SELECT count(*) FROM buyers.people p JOIN sales.lines a ON a.id = p.id JOIN sales.lines b ON b.item = a.item LEFT JOIN sales.lines c ON c.id = b.id WHERE p.id < 9 AND a.amount = 2 AND b.amount > 3`,
+		`SELECT count(*) FROM buyers.people p JOIN sales.lines a ON a.id = p.id WHERE p.id < 30 AND NOT EXISTS (FROM sales.lines b WHERE b.item = a.item AND b.id <> a.id AND b.amount > 3)`,
 		`SELECT * FROM buyers.people p ASOF JOIN sales.orders o ON p.id = o.buyer AND p.born < o.at::DATE`,
 		`PIVOT (SELECT city, kind FROM buyers.people, "the-items".items) ON kind USING count(*)`,
 		`SELECT count(*) FROM sales.orders, buyers.people p WHERE at < now() AND born < current_date AND p.id = buyer`,
@@ -385,6 +394,26 @@ SELECT id, item, amount FROM sales.lines_v1 WHERE (item = CAST('x' AS VARCHAR)) 
 	} {
 		if got := asked(t, sql); got != want {
 			t.Errorf("%s\n asks %s\n want %s", sql, got, want)
+		}
+	}
+}
+
+// A subquery about each row of another table is asked for what is about the rows that are
+// here, and of a table that is joined with itself the owner lets the rows of one choose the other's.
+func TestRowsAreChosenForSubqueriesAndWithinATable(t *testing.T) {
+	w := shopping(t, rand.New(rand.NewPCG(3, 3)))
+	w.client.limits = byKeys
+	for sql, want := range map[string]string{
+		`SELECT name FROM buyers.people p WHERE p.id < 3 AND EXISTS (FROM sales.orders o WHERE o.buyer = p.id AND o.total < p."limit")`:                                     `_v1 WHERE buyer IN (SELECT unnest(CAST($keys0 AS BIGINT[])))`,
+		`SELECT count(*) FROM buyers.people p JOIN sales.lines a ON a.id = p.id WHERE p.id < 30 AND NOT EXISTS (FROM sales.lines b WHERE b.item = a.item AND b.id <> a.id)`: ` OR (item IN (SELECT item FROM sales.lines_v1 WHERE id < CAST('30' AS BIGINT) AND id IN (SELECT unnest(CAST($keys0 AS BIGINT[])))))`,
+	} {
+		e, err := w.client.Explain(t.Context(), serve.QueryRequest{SQL: sql})
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := e.Steps[len(e.Steps)-2]
+		if got := strings.ReplaceAll(last.SQL, `"`, ""); !strings.Contains(got, want) || last.Keys == 0 {
+			t.Errorf("%s\n asks last %s, with %d keys\n want %s", sql, got, last.Keys, want)
 		}
 	}
 }

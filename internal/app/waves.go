@@ -14,6 +14,7 @@ import (
 
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/federate"
+	"github.com/meshctl/meshctl/internal/olap"
 	"github.com/meshctl/meshctl/internal/serve"
 )
 
@@ -178,21 +179,18 @@ func (j *join) ask(ctx context.Context, waves *federate.Waves, i int) (a ask, er
 		a.SQL = o.sql("false") // only as of when
 		return a, nil
 	}
-	all := keys{}
+	var all keys
 	var scans [][]string
 	for _, s := range o.scans {
-		where := append([]string{}, j.scans.Scans[s].Where...)
-		if waves.Large(i) {
-			more, err := j.keyed(ctx, waves, s, all)
-			if err != nil {
-				return a, err
-			}
-			where = append(where, more...)
+		where, err := j.chosen(ctx, waves, s, &all, nil)
+		if err != nil {
+			return a, err
 		}
 		scans = append(scans, where)
 	}
 	a.SQL = o.sql(federate.Where(scans))
-	for name, list := range all {
+	for k, list := range all {
+		name := all.name(k)
 		if !strings.Contains(a.SQL, "$"+name+" ") && !strings.Contains(a.SQL, "$"+name+",") {
 			continue // another scan needs all rows
 		}
@@ -205,30 +203,71 @@ func (j *join) ask(ctx context.Context, waves *federate.Waves, i int) (a ask, er
 	return a, nil
 }
 
-// keys are the lists of keys that a request holds, by their names in it.
-type keys map[string]struct {
-	text string
-	n    int64
+// keys are the lists of keys that a request holds.
+type keys []keyList
+
+type keyList struct {
+	sql, text string // the SELECT that finds them, and how they are sent
+	n         int64
+}
+
+// name is what list i is bound to.
+func (keys) name(i int) string { return fmt.Sprint("keys", i) }
+
+// find is the number of the list that a SELECT finds, which is asked once.
+func (k *keys) find(ctx context.Context, stage *olap.Stage, sql string, text bool) (int, error) {
+	i := slices.IndexFunc(*k, func(l keyList) bool { return l.sql == sql })
+	if i >= 0 {
+		return i, nil
+	}
+	list, n, err := stage.Keys(ctx, sql, text, mostKeys)
+	if err != nil {
+		return 0, err
+	}
+	*k = append(*k, keyList{sql, list, n})
+	return len(*k) - 1, nil
+}
+
+// chosen are the predicates of a scan, and if its table is large those by which other scans
+// choose its rows: tables that are here already by keys, scans of the same table within the
+// request, whose owner sees them both as of one moment. Those in within are not asked again.
+func (j *join) chosen(ctx context.Context, waves *federate.Waves, scan int, all *keys, within []int) ([]string, error) {
+	where := slices.Clone(j.scans.Scans[scan].Where)
+	i := j.tables()[scan]
+	if !waves.Large(i) {
+		return where, nil
+	}
+	more, err := j.keyed(ctx, waves, scan, all)
+	if err != nil {
+		return nil, err
+	}
+	where = append(where, more...)
+	within = append(within, scan)
+	for _, l := range waves.Within(scan) {
+		if slices.Contains(within, l.From) {
+			continue
+		}
+		other, err := j.chosen(ctx, waves, l.From, all, within)
+		if err != nil {
+			return nil, err
+		}
+		where = append(where, l.Selected(j.origins[i].table(), other))
+	}
+	return where, nil
 }
 
 // keyed are predicates that choose a scan's rows by keys of tables that are here already.
 // The keys go into all.
-func (j *join) keyed(ctx context.Context, waves *federate.Waves, scan int, all keys) ([]string, error) {
+func (j *join) keyed(ctx context.Context, waves *federate.Waves, scan int, all *keys) ([]string, error) {
 	var list []string
 	for _, l := range waves.Into(scan) {
-		text, n, err := j.stage.Keys(ctx, waves.Keys(l), l.Text(), mostKeys)
+		i, err := all.find(ctx, j.stage, waves.Keys(l), l.Text())
 		if err != nil {
 			return nil, err
 		}
-		if n > mostKeys || !waves.Useful(l, n) {
-			continue
+		if n := (*all)[i].n; n <= mostKeys && waves.Useful(l, n) {
+			list = append(list, l.Keyed(all.name(i)))
 		}
-		name := fmt.Sprint("keys", len(all))
-		all[name] = struct {
-			text string
-			n    int64
-		}{text, n}
-		list = append(list, l.Keyed(name))
 	}
 	return list, nil
 }

@@ -70,5 +70,11 @@ func (l Link) Keyed(name string) string {
 	return l.in("SELECT unnest(" + list + ")")
 }
 
+// Selected is the predicate that a link's column has one of the values that its other column
+// has in rows of the table that meet the predicates.
+func (l Link) Selected(table string, predicates []string) string {
+	return l.in("SELECT " + ident(l.FromColumn) + " FROM " + table + where(predicates))
+}
+
 // Text says whether the link's keys are strings rather than integers.
 func (l Link) Text() bool { return l.Kind == "VARCHAR" || l.Kind == "DATE" }

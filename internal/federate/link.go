@@ -108,6 +108,30 @@ func (c columns) each(list []expression) columns {
 	return out
 }
 
+// eliminated are the columns of the left side that the correlated subquery on the right reads,
+// each combination of values once; nil when that cannot be told.
+func (n *node) eliminated(left columns) columns {
+	if n.Flipped || left == nil {
+		return nil
+	}
+	return left.each(n.Eliminated).any()
+}
+
+// outerOf is what a correlated subquery reads of the statement around it. In a subquery of
+// a subquery the plan does not tell which statement that is.
+func (w *walker) outerOf(n *node) columns {
+	list := unknown(len(n.ChunkTypes))
+	if len(w.outer) != 1 || len(w.outer[0]) != len(list) {
+		return list
+	}
+	for i, l := range w.outer[0] {
+		if l.scan >= 0 && l.column.kind.is(n.ChunkTypes[i]) {
+			list[i] = l
+		}
+	}
+	return list
+}
+
 // unknown are n columns that come from nowhere.
 func unknown(n int) columns {
 	list := make(columns, n)
@@ -168,7 +192,16 @@ var keyKinds = map[string]bool{
 
 func (w *walker) add(from, to lineage, nulls bool) {
 	kind, ok := to.column.kind.sql()
-	if ok && keyKinds[kind] {
-		w.plan.Links = append(w.plan.Links, Link{from.scan, to.scan, from.column.name, to.column.name, kind, nulls})
+	if !ok || !keyKinds[kind] {
+		return
 	}
+	link := Link{from.scan, to.scan, from.column.name, to.column.name, kind, nulls}
+	for i, l := range w.plan.Links {
+		nulls := l.Nulls && link.Nulls // if either may leave out rows with NULL, so may both
+		if l.Nulls = link.Nulls; l == link {
+			w.plan.Links[i].Nulls = nulls
+			return
+		}
+	}
+	w.plan.Links = append(w.plan.Links, link)
 }

@@ -80,7 +80,9 @@ type node struct {
 	DistinctType string            `json:"distinct_type"`
 	TableIndex   int               `json:"table_index"`
 	CTE          int               `json:"cte_index"`
-	ChunkTypes   []json.RawMessage `json:"chunk_types"`
+	ChunkTypes   []logicalType     `json:"chunk_types"`
+	Eliminated   []expression      `json:"duplicate_eliminated_columns"`
+	Flipped      bool              `json:"delim_flipped"`
 }
 
 // condition is one of those that a join's rows must meet.
@@ -100,6 +102,9 @@ type walker struct {
 	plan *Plan
 	lost bool
 	ctes map[int]columns // what each WITH gives, by its number
+	// outer is what the correlated subqueries that are walked read of the statements around
+	// them, the innermost last.
+	outer []columns
 }
 
 // walk visits n and says where its columns come from; above is the filter that takes its
@@ -111,7 +116,14 @@ func (w *walker) walk(n, above *node) columns {
 		if n.Type == "LOGICAL_FILTER" {
 			filter = n
 		}
+		correlated := n.Type == "LOGICAL_DELIM_JOIN" && i == 1
+		if correlated {
+			w.outer = append(w.outer, n.eliminated(children[0]))
+		}
 		children[i] = w.walk(&n.Children[i], filter)
+		if correlated {
+			w.outer = w.outer[:len(w.outer)-1]
+		}
 		if n.Type == "LOGICAL_MATERIALIZED_CTE" && i == 0 {
 			w.ctes[n.TableIndex] = children[0].any()
 		}
@@ -124,6 +136,8 @@ func (w *walker) walk(n, above *node) columns {
 		return w.scan(n, above)
 	case "LOGICAL_CTE_REF":
 		return w.ctes[n.CTE]
+	case "LOGICAL_DELIM_GET":
+		return w.outerOf(n)
 	case "LOGICAL_COMPARISON_JOIN", "LOGICAL_DELIM_JOIN":
 		w.link(n, children[0], children[1])
 	}

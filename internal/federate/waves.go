@@ -93,25 +93,37 @@ const farthest = 4
 // useOf is how many rows of a table are of use. What it does to the tables on the way to
 // it, which path holds, is not counted twice.
 func (w *Waves) useOf(t int, hereOnly bool, path []int) float64 {
-	path = append(path, t)
 	most := 0.0
 	for s, table := range w.tables {
-		if table != t {
-			continue
+		if table == t {
+			most = max(most, w.useOfScan(s, hereOnly, append(path, t), nil))
 		}
-		n := w.base[t] * w.share[s]
-		if w.done[t] {
-			n = min(n, w.rows[t])
-		}
-		for _, l := range w.plan.Links {
-			from := w.tables[l.From]
-			if l.To == s && from >= 0 && len(path) < farthest && !slices.Contains(path, from) && (w.done[from] || !hereOnly) {
-				n *= w.left(l, w.useOf(from, hereOnly, path))
-			}
-		}
-		most = max(most, n)
 	}
 	return most
+}
+
+// useOfScan is how many rows are of use to one scan of the path's last table. Others of that
+// table, but for those in within, may choose among them.
+func (w *Waves) useOfScan(s int, hereOnly bool, path, within []int) float64 {
+	t := w.tables[s]
+	n := w.base[t] * w.share[s]
+	if w.done[t] {
+		n = min(n, w.rows[t])
+	}
+	within = append(within, s)
+	for _, l := range w.plan.Links {
+		from := w.tables[l.From]
+		switch {
+		case l.To != s || from < 0:
+		case from == t:
+			if !slices.Contains(within, l.From) {
+				n *= w.left(l, w.useOfScan(l.From, hereOnly, path, within))
+			}
+		case len(path) < farthest && !slices.Contains(path, from) && (w.done[from] || !hereOnly):
+			n *= w.left(l, w.useOf(from, hereOnly, path))
+		}
+	}
+	return n
 }
 
 // left is the share of its rows that a link leaves, given so many keys. The column with
@@ -128,6 +140,20 @@ func (w *Waves) Into(scan int) []Link {
 	var list []Link
 	for _, l := range w.plan.Links {
 		if from := w.tables[l.From]; l.To == scan && from >= 0 && w.done[from] && !slices.Contains(list, l) {
+			list = append(list, l)
+		}
+	}
+	return list
+}
+
+// Within are the links by which other scans of the same table, which is not here yet, leave
+// out enough rows of a scan.
+func (w *Waves) Within(scan int) []Link {
+	t := w.tables[scan]
+	var list []Link
+	for _, l := range w.plan.Links {
+		if l.To == scan && w.tables[l.From] == t && !w.done[t] && !slices.Contains(list, l) &&
+			w.left(l, w.useOfScan(l.From, true, []int{t}, []int{scan})) < w.limits.Share {
 			list = append(list, l)
 		}
 	}

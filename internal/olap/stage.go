@@ -138,7 +138,7 @@ func (s *Stage) define(i int, columns []string) ([]string, error) {
 var planners = func() []string {
 	blind := "statistics_propagation,join_order,build_side_probe_side,compressed_materialization,late_materialization," +
 		"row_group_pruner,join_filter_pushdown,common_subplan,common_subexpressions,top_n_window_elimination,window_self_join," +
-		"join_elimination,sampling_pushdown,empty_result_pullup"
+		"join_elimination,sampling_pushdown,empty_result_pullup,in_clause"
 	return []string{blind, blind + ",unused_columns", blind + ",unused_columns,filter_pushdown,filter_pullup,cte_filter_pusher"}
 }()
 
