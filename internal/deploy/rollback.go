@@ -110,7 +110,7 @@ func wouldBreak(ctx context.Context, c *kube.Cluster, from, to *Revision, name s
 	var both [2]*product.Product
 	for i, r := range []*Revision{from, to} {
 		config, err := c.Get(ctx, kube.Ref{Kind: "ConfigMap", Name: copyName(name, r.Config)})
-		if err = ignoreMissing(err); err != nil {
+		if err != nil && fault.KindOf(err) != fault.NotFound {
 			return err
 		}
 		var problems []product.Problem

@@ -130,50 +130,40 @@ func (s *survey) step(ctx context.Context, unit string, want kube.Object) (Step,
 
 // dryRun asks the API server what applying would do.
 func (s *survey) dryRun(ctx context.Context, live, try kube.Object, step Step) (Step, error) {
-	got, err := s.cluster.Apply(ctx, try, kube.ApplyOptions{DryRun: true, Force: s.force})
-	if step.Conflicts = conflictsIn(err); step.Conflicts != nil {
-		got, err = s.cluster.Apply(ctx, try, kube.ApplyOptions{DryRun: true, Force: true})
-	}
-	if fault.KindOf(err) == fault.Invalid {
-		if live == nil { // there may be one without meshctl's labels
-			var gone error
-			if live, gone = s.cluster.Get(ctx, step.Object); ignoreMissing(gone) != nil {
-				return step, gone
-			}
+	if live == nil {
+		err := s.cluster.TryCreate(ctx, try)
+		if fault.KindOf(err) != fault.Conflict {
+			step.Action = Create
+			return step.unless(err)
 		}
-		step.Action = Create
-		if live != nil {
-			step.Action, step.Fields = Change, kube.Diff(restrict(live, try), try)
-		}
-		step.refuse(fault.HintOf(err), "%v", err)
-		return step, nil
-	}
-	if err != nil {
-		return step, err
-	}
-	if live == nil && kube.Text(got, "metadata", "resourceVersion") != "" {
 		// There is such an object, without meshctl's labels.
 		if live, err = s.cluster.Get(ctx, step.Object); err != nil {
 			return step, err
 		}
 	}
+	got, err := s.cluster.Apply(ctx, try, kube.ApplyOptions{DryRun: true, Force: s.force})
+	if step.Conflicts = conflictsIn(err); step.Conflicts != nil {
+		got, err = s.cluster.Apply(ctx, try, kube.ApplyOptions{DryRun: true, Force: true})
+	}
+	if err != nil {
+		step.Action, step.Fields = Change, kube.Diff(restrict(live, try), try)
+		return step.unless(err)
+	}
 	step.compare(live, got)
 	return step, nil
 }
 
-func ignoreMissing(err error) error {
-	if fault.KindOf(err) == fault.NotFound {
-		return nil
+// unless is the step, refused where err says that the API server finds it invalid.
+func (s Step) unless(err error) (Step, error) {
+	if fault.KindOf(err) == fault.Invalid {
+		s.refuse(fault.HintOf(err), "%v", err)
+		return s, nil
 	}
-	return err
+	return s, err
 }
 
 // compare makes of an object as it is, and as it would be, what the step does.
 func (s *Step) compare(live, got kube.Object) {
-	if live == nil {
-		s.Action = Create
-		return
-	}
 	fields := kube.Diff(live, got)
 	switch {
 	case len(fields) == 0 && s.Class == "" && kube.Owned(live):

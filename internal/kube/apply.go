@@ -37,6 +37,21 @@ func (c *Cluster) Apply(ctx context.Context, obj Object, o ApplyOptions) (Object
 	return got.Object, nil
 }
 
+// TryCreate asks the API server whether the object could be made, and makes nothing: nil
+// says yes, a fault.Conflict that there is one of its name. For the server it is half of
+// the work of a dry-run of Apply.
+func (c *Cluster) TryCreate(ctx context.Context, obj Object) error {
+	r := RefOf(obj)
+	in, err := c.resource(r)
+	if err != nil {
+		return err
+	}
+	_, err = in.Create(ctx, &unstructured.Unstructured{Object: obj}, metav1.CreateOptions{
+		FieldManager: Manager, DryRun: []string{metav1.DryRunAll}, FieldValidation: metav1.FieldValidationStrict,
+	})
+	return c.failure(err, "create %s", r)
+}
+
 // Merge changes the fields that patch names, as a JSON merge patch, and returns the
 // object as it is then.
 func (c *Cluster) Merge(ctx context.Context, r Ref, patch Object, dryRun bool) (Object, error) {
