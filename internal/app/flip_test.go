@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/meshctl/meshctl/internal/doctor"
 	"github.com/meshctl/meshctl/internal/fault"
@@ -44,6 +45,10 @@ func TestFlippedBitInTheLog(t *testing.T) {
 		!strings.Contains(fault.HintOf(err), "backup") {
 		t.Fatalf("rebuild: %v, hint %q", err, fault.HintOf(err))
 	}
+	p := &patient{world: w, limits: doctor.Usual()}
+	if found := p.damage(t, "events"); len(found) != 1 || !strings.Contains(found[0].Seen, "1 records of the log of events.events cannot be read, the first of them 51") {
+		t.Errorf("the doctor finds %+v", found)
+	}
 	w.eventually(t, sql, "100|100")
 	if got, err := w.client.Get(t.Context(), "events.events", []string{"50"}); err != nil || len(got.Records) != 1 {
 		t.Errorf("get = %+v, %v", got, err)
@@ -52,6 +57,10 @@ func TestFlippedBitInTheLog(t *testing.T) {
 
 	flip() // as a backup has it
 	w = startWorld(t, data, dir)
+	p.world = w
+	if found := p.damage(t, "events"); len(found) != 0 {
+		t.Errorf("of a log that is whole the doctor finds %+v", found)
+	}
 	if _, err := w.client.Rebuild(t.Context(), "events", RebuildRequest{KV: true, Table: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -64,6 +73,80 @@ func TestFlippedBitInTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.eventually(t, sql, "99|99")
+}
+
+// damage makes a product read all it has, and is what the doctor says of it then.
+func (p *patient) damage(t *testing.T, name string) (found []doctor.Finding) {
+	t.Helper()
+	l, err := p.client.Examine(t.Context(), time.Now(), p.limits, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range doctor.OfMesh(l).Findings() {
+		if f.Check == "failing" && strings.HasPrefix(f.Where, name) {
+			found = append(found, f)
+		}
+	}
+	return found
+}
+
+// Of a compacted log nobody can say which record is missing, but that one is: the doctor
+// tells when it may read, and a rebuild is refused.
+func TestFlippedBitInACompactedLog(t *testing.T) {
+	data, dir := t.TempDir(), folder(t, strings.Replace(ordersYAML, "key: [id]", "key: [id]\n    retention: {compact: true}", 1))
+	w := startWorld(t, data, dir)
+	var lines []string
+	for i := range 90 {
+		lines = append(lines, fmt.Sprintf(`{"id":"%d","customer":"marker-%03d","total":1}`, i%60, i))
+	}
+	w.publish(t, "orders", lines...)
+	w.eventually(t, "SELECT count(*) FROM orders", "60")
+	p := &patient{world: w, limits: doctor.Usual()}
+	if found := p.damage(t, "orders"); len(found) != 0 {
+		t.Errorf("of a log that is whole the doctor finds %+v", found)
+	}
+	w.stop(t)
+	spoilFile(t, filepath.Join(data, "products/orders/jetstream/jetstream/$G/streams/orders-v1/msgs/1.blk"), func(b []byte) []byte {
+		b[bytes.Index(b, []byte("arker-070"))-1] ^= 4
+		return b
+	})
+	w = startWorld(t, data, dir)
+	p.world = w
+	const want = "1 records of the compacted log of orders.orders cannot be read"
+	if found := p.damage(t, "orders"); len(found) != 1 || !strings.Contains(found[0].Seen, want) {
+		t.Errorf("the doctor finds %+v", found)
+	}
+	_, err := w.client.Rebuild(t.Context(), "orders", RebuildRequest{KV: true, Table: true})
+	if fault.KindOf(err) != fault.Conflict || !strings.Contains(err.Error(), want) {
+		t.Errorf("rebuild: %v", err)
+	}
+	w.eventually(t, "SELECT count(*) FROM orders", "60")
+}
+
+// What the server drops of a log when it starts after a crash and meets a flipped bit, the
+// doctor sees without reading anything.
+func TestDoctorOfALogThatLostRecords(t *testing.T) {
+	data, dir := t.TempDir(), folder(t, eventsYAML)
+	w := startWorld(t, data, dir)
+	var lines []string
+	for i := range 3000 { // in two blocks
+		lines = append(lines, fmt.Sprintf(`{"id":%d,"text":"marker-%04d%s"}`, i, i, strings.Repeat("x", 4000)))
+	}
+	w.publish(t, "events", lines...)
+	w.stop(t)
+	msgs := filepath.Join(data, "products/events/jetstream/jetstream/$G/streams/events-v1/msgs")
+	spoilFile(t, filepath.Join(msgs, "1.blk"), func(b []byte) []byte {
+		b[bytes.Index(b, []byte("arker-1050"))-1] ^= 4
+		return b
+	})
+	spoilFile(t, filepath.Join(msgs, "index.db"), func([]byte) []byte { return nil }) // as a crash leaves it
+	w = startWorld(t, data, dir)
+	p := &patient{world: w, limits: doctor.Usual()}
+	if f := p.finds(t, "log-gaps"); f.Where != "events/events-v1" {
+		t.Errorf("finding = %+v", f)
+	} else {
+		t.Log(f.Seen)
+	}
 }
 
 // A flipped byte in a segment is no answer, only an error that names the file; all else is

@@ -56,7 +56,7 @@ func BenchmarkLeaves(b *testing.B) {
 			return len(m.Leaves()) - len(m.Silent), nil
 		}},
 		{"doctor", func(ctx context.Context, c *Client) (int, error) {
-			l, err := c.Examine(ctx, time.Now(), doctor.Usual())
+			l, err := c.Examine(ctx, time.Now(), doctor.Usual(), false)
 			if err != nil {
 				return 0, err
 			}

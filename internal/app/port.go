@@ -38,6 +38,7 @@ type port struct {
 	drive    func(context.Context) error // what makes records for the log; may be nil
 	steps    *group                      // nil while stopped
 	faults   faults
+	damage   faults       // what reading log and stores found, last time that somebody asked
 	logs     []*appendLog // that its steps append to
 
 	p *Product
@@ -74,7 +75,7 @@ func (f *faults) err() error {
 
 // trouble is what is wrong with the port, nil when nothing is known to be.
 func (pt *port) trouble() error {
-	err := pt.faults.err()
+	err := errors.Join(pt.faults.err(), pt.damage.err())
 	if errors.Is(err, olap.ErrDamaged) { // a step tells already
 		return err
 	}

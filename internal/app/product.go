@@ -73,6 +73,8 @@ type Product struct {
 	desc  *product.Product
 	ports map[string]*port // by folder
 
+	proving sync.Mutex // one reading of all data at a time
+
 	deadMu sync.Mutex // one removal of dead letters at a time
 
 	inputsMu sync.Mutex // the logic's step opens inputs while it runs

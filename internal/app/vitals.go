@@ -17,6 +17,7 @@ import (
 // vitalsRequest asks a product or the hub how it fares.
 type vitalsRequest struct {
 	Deep bool `json:"deep,omitempty"` // with every stream and consumer, and the sizes of stores
+	Data bool `json:"data,omitempty"` // after it has read all that it has
 }
 
 // Vitals is how the product's leaf fares; deep adds every stream, and the sizes of stores.
@@ -118,6 +119,11 @@ func (h *Hub) metrics(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Product) vitals(ctx context.Context, q vitalsRequest) (catalog.Vitals, error) {
+	if q.Data {
+		if err := p.prove(ctx); err != nil {
+			return catalog.Vitals{}, err
+		}
+	}
 	return p.Vitals(ctx, q.Deep)
 }
 
@@ -125,10 +131,17 @@ func (h *Hub) vitals(ctx context.Context, q vitalsRequest) (catalog.Vitals, erro
 	return h.Vitals(ctx, q.Deep)
 }
 
+// ReadAll makes a product read its logs and stores, and returns when it has. What it finds
+// damaged its vitals say from then on, until it finds that whole.
+func (c *Client) ReadAll(ctx context.Context, name string) error {
+	_, err := call[catalog.Vitals](ctx, c, name, product.EndpointVitals, vitalsRequest{Data: true})
+	return err
+}
+
 // Vitals is how a product fares, or the hub by its name, as it says itself.
 func (c *Client) Vitals(ctx context.Context, name string, deep bool) (catalog.Vitals, error) {
 	began := time.Now()
-	v, err := call[catalog.Vitals](ctx, c, name, product.EndpointVitals, vitalsRequest{deep})
+	v, err := call[catalog.Vitals](ctx, c, name, product.EndpointVitals, vitalsRequest{Deep: deep})
 	if err != nil {
 		return v, err
 	}

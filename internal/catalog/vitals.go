@@ -132,6 +132,15 @@ type Stream struct {
 	Last      record.Seq        `json:"last"`
 	Messages  uint64            `json:"messages"`
 	Bytes     uint64            `json:"bytes"`
+	Lost      uint64            `json:"lost,omitempty"` // messages that the server found damaged when it started
+}
+
+// Gaps is how many messages between the first and the last are not there.
+func (s *Stream) Gaps() uint64 {
+	if s.Messages == 0 {
+		return 0
+	}
+	return uint64(s.Last-s.First) + 1 - s.Messages
 }
 
 // The metadata that meshctl itself keeps on a stream.

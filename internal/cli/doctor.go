@@ -25,11 +25,12 @@ Exit code 0 says that nothing was found, 1 that something was. --list tells all 
 
 const doctorExample = `  meshctl doctor flights airports       # before they run
   meshctl doctor --live
+  meshctl doctor --live --data          # look for damage too
   meshctl doctor --live -o junit > doctor.xml`
 
 func newDoctor(g *globals) *cobra.Command {
 	var o output
-	var live, list bool
+	var live, data, list bool
 	cmd := &cobra.Command{
 		Use: "doctor [DIR]... [flags]", Short: "Find what is wrong, and say what to do about it",
 		Long: doctorLong, Example: doctorExample, Args: arguments("[DIR]..."),
@@ -39,9 +40,15 @@ func newDoctor(g *globals) *cobra.Command {
 				return g.writeChecks(o)
 			case live && len(args) > 0:
 				return usageHint("run it twice", "both folders and --live were given")
+			case data && !live:
+				return usageHint("add --live", "--data reads what a running mesh has")
 			case live:
-				return g.withClient(cmd.Context(), callLimit, func(ctx context.Context, c *app.Client) error {
-					l, err := c.Examine(ctx, g.Now(), doctor.Usual())
+				limit := callLimit
+				if data {
+					limit = 0
+				}
+				return g.withClient(cmd.Context(), limit, func(ctx context.Context, c *app.Client) error {
+					l, err := c.Examine(ctx, g.Now(), doctor.Usual(), data)
 					if err != nil {
 						return err
 					}
@@ -52,6 +59,7 @@ func newDoctor(g *globals) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&live, "live", false, "look at the mesh that runs")
+	cmd.Flags().BoolVar(&data, "data", false, "with --live: let every product read its logs and stores first, which takes as long as its disk does")
 	cmd.Flags().BoolVar(&list, "list", false, "tell which checks there are")
 	cmd.MarkFlagsMutuallyExclusive("live", "list")
 	o.bind(cmd, render.Table, formatJUnit)

@@ -108,6 +108,9 @@ func inspected(s *server.StreamDetail, now time.Time) catalog.Stream {
 		Metadata: mergeMetadata(nil, c.Metadata),
 		First:    record.Seq(s.State.FirstSeq), Last: record.Seq(s.State.LastSeq), Messages: s.State.Msgs, Bytes: s.State.Bytes,
 	}
+	if s.State.Lost != nil {
+		out.Lost = uint64(len(s.State.Lost.Msgs))
+	}
 	if s.Cluster != nil && c.Replicas > 1 {
 		for _, r := range s.Cluster.Replicas {
 			if r.Current && !r.Offline {

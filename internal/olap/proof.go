@@ -173,3 +173,21 @@ func (t *Table) Damage() error {
 	}
 	return errors.Join(found...)
 }
+
+// Prove reads all of the table's files on the volume anew, whoever has read them before,
+// and is ErrDamaged when one has not what was written to it.
+func (t *Table) Prove(ctx context.Context) error {
+	p := t.snapshot()
+	for _, s := range p.segments {
+		path := filepath.Join(t.db.dir, p.folder, s.file)
+		if _, err := os.Stat(path); t.remote != nil && errors.Is(err, fs.ErrNotExist) {
+			continue // it is in the bucket
+		}
+		t.db.proofs.forget(path)
+		err := t.db.proofs.check(ctx, path, s)
+		if err != nil && !errors.Is(err, ErrDamaged) {
+			return err
+		}
+	}
+	return t.Damage()
+}
