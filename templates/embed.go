@@ -5,7 +5,7 @@ package templates
 
 import "embed"
 
-//go:embed all:event all:state all:sql all:command all:command-go all:file
+//go:embed all:event all:state all:object all:sql all:command all:command-go all:file
 var files embed.FS
 
 // Files is the folder of templates.

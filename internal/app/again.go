@@ -66,6 +66,8 @@ func (pt *port) again(m mesh.Message) (againMessage, error) {
 	stream, _, _ := strings.Cut(origin, ":")
 	logic := desc.Spec.Logic
 	switch {
+	case pt.out.Type == product.Object:
+		return againMessage{}, fault.New(fault.Invalid, "put the file again, and purge the letter", "it is what was known of a file")
 	case logic == nil && !strings.HasPrefix(stream, "from-"):
 		return againMessage{subject: pt.id.InboxSubject(session), data: m.Data}, nil
 	case logic == nil:

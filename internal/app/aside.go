@@ -133,7 +133,7 @@ func (p *Product) logsWhole(ctx context.Context, folder string) error {
 // expired says what a log no longer has of the records behind after that stores were made
 // of. Of a compacted log every key's latest record is enough, as long as nothing else drops it.
 func expired(id product.PortID, out *product.Output, s mesh.StreamState, after record.Seq) error {
-	limited := out.Retention.Drops()
+	limited := out.Drops()
 	switch {
 	case s.Last <= after, out.Retention.Compact && !limited:
 		return nil

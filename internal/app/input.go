@@ -77,6 +77,11 @@ func (p *Product) openInputStream(ctx context.Context, in *input) error {
 	}
 	in.id, in.out = src.ID, src.Output
 	in.stream = in.id.MirrorStream()
+	if in.out.Type == product.Object {
+		if err := p.openMirror(ctx, in.id.Files(), &in.out); err != nil {
+			return err
+		}
+	}
 	return p.openMirror(ctx, in.id, &in.out)
 }
 
@@ -87,7 +92,7 @@ func (p *Product) openInputTable(ctx context.Context, in *input) (err error) {
 	}
 	in.table, err = p.tables.Table(ctx, olap.TableSpec{
 		Schema: inputSchema, Name: in.spec.Name, Folder: "input-" + in.spec.Name,
-		Columns: in.contract.Schema(), Key: in.out.Key, State: in.out.Type == product.State,
+		Columns: in.contract.Schema(), Key: in.out.Key, State: in.out.Latest(),
 		SegmentRows: p.desc.Spec.Storage.SegmentRows,
 		SegmentAge:  time.Duration(p.desc.Spec.Storage.SegmentAge),
 	})

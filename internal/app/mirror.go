@@ -27,6 +27,8 @@ type subscribeRequest struct {
 	Major int        `json:"major"`
 	After record.Seq `json:"after"`          // what the mirror has already
 	Only  bool       `json:"only,omitempty"` // say whether it may be asked for; send nothing
+	// Objects asks for the files of an object port instead of its log.
+	Objects bool `json:"objects,omitempty"`
 }
 
 // serveSubscribe lets a reader's mirror go on from where it is. That the reader is who it
@@ -49,7 +51,14 @@ func (p *Product) serveSubscribe(reader string) mesh.Handler {
 		if q.Only {
 			return nil, nil
 		}
-		return mesh.Deliver(ctx, p.leaf.Conn(), pt.id, reader, q.After)
+		id := pt.id
+		if q.Objects {
+			if err := notFiles(id, &pt.out); err != nil {
+				return nil, err
+			}
+			id = id.Files()
+		}
+		return mesh.Deliver(ctx, p.leaf.Conn(), id, reader, q.After)
 	}
 }
 
@@ -65,12 +74,18 @@ func (p *Product) granted(pt *port, reader string) bool {
 // withdraw stops sending ports to those whose grant was taken back.
 func (p *Product) withdraw(ctx context.Context) error {
 	for _, pt := range p.sortedPorts() {
-		gone, err := mesh.StopDelivering(ctx, p.leaf.Conn(), pt.id, func(reader string) bool { return p.granted(pt, reader) })
-		for _, reader := range gone {
-			p.log.Info("a grant was taken back", "port", pt.id.String(), "reader", reader)
+		ids := []product.PortID{pt.id}
+		if pt.out.Type == product.Object {
+			ids = append(ids, pt.id.Files())
 		}
-		if err != nil {
-			return err
+		for _, id := range ids {
+			gone, err := mesh.StopDelivering(ctx, p.leaf.Conn(), id, func(reader string) bool { return p.granted(pt, reader) })
+			for _, reader := range gone {
+				p.log.Info("a grant was taken back", "port", pt.id.String(), "reader", reader)
+			}
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -104,6 +119,13 @@ func (p *Product) openMirror(ctx context.Context, id product.PortID, out *produc
 	p.mirrors[spec.Name] = m
 	patience := newPatience()
 	m.steps.run(func(ctx context.Context) { m.askWhy(ctx, p) })
+	if id.Objects {
+		m.steps.run(func(ctx context.Context) {
+			sweeping(ctx, p.o.MaintainEvery, m.log, func(error) {}, func(ctx context.Context) error {
+				return sweepReplica(ctx, p.leaf.Conn(), mesh.FilesOf(p.leaf.Conn(), id))
+			})
+		})
+	}
 	m.steps.run(func(ctx context.Context) {
 		pipeline.Supervise(ctx, m.log, "mirror", m.failed, func(ctx context.Context) error {
 			return p.leaf.KeepMirror(ctx, spec, p.askSourceOf(id), func(s mesh.MirrorState) { m.look(s, patience) })
@@ -129,7 +151,7 @@ func (m *mirror) askWhy(ctx context.Context, p *Product) {
 		var why error
 		if quiet {
 			asked, cancel := context.WithTimeout(ctx, sourceQuiet)
-			_, why = p.askSource(asked, subscribeRequest{Port: m.id.Port, Major: m.id.Major, Only: true}, m.id)
+			_, why = p.askSource(asked, subscribeRequest{Port: m.id.Port, Major: m.id.Major, Only: true, Objects: m.id.Objects}, m.id)
 			cancel()
 		}
 		m.mu.Lock()
@@ -143,7 +165,7 @@ func (m *mirror) askWhy(ctx context.Context, p *Product) {
 // askSourceOf asks the product that has the port for what follows.
 func (p *Product) askSourceOf(id product.PortID) mesh.AskOrigin {
 	return func(ctx context.Context, after record.Seq) ([]byte, error) {
-		return p.askSource(ctx, subscribeRequest{Port: id.Port, Major: id.Major, After: after}, id)
+		return p.askSource(ctx, subscribeRequest{Port: id.Port, Major: id.Major, After: after, Objects: id.Objects}, id)
 	}
 }
 
@@ -161,7 +183,7 @@ func (p *Product) askSource(ctx context.Context, q subscribeRequest, id product.
 // mayAsk says why the leaf cannot even ask for a port: its credential is of another time.
 func (p *Product) mayAsk(id product.PortID) error {
 	c := p.creds.Load()
-	id.Domain, id.Major = "", max(id.Major, 1)
+	id.Domain, id.Major, id.Objects = "", max(id.Major, 1), false
 	if c == nil || c.Role == "" || slices.Contains(c.Reads, id) {
 		return nil
 	}
@@ -226,6 +248,11 @@ func (p *Product) inputEntries(desc *product.Product) []catalog.Input {
 		e := catalog.Input{Name: spec.Name, Port: spec.Port}
 		if in := p.inputs[spec.Name]; in != nil && p.mirrors[in.stream] != nil {
 			p.mirrors[in.stream].fill(&e)
+			if files := p.mirrors[in.id.Files().MirrorStream()]; files != nil && e.Error == "" {
+				if err := files.trouble(); err != nil {
+					e.Error, e.Denied = err.Error(), fault.KindOf(err) == fault.Denied
+				}
+			}
 		} else {
 			e.Error = spec.Port + " is not in the catalog yet, or cannot be reached"
 			if id, err := product.ParsePort(spec.Port); err == nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/meshctl/meshctl/internal/olap"
 	"github.com/meshctl/meshctl/internal/pipeline"
 	"github.com/meshctl/meshctl/internal/product"
+	"github.com/meshctl/meshctl/internal/record"
 )
 
 // maintainEvery is, unless ProductOptions say otherwise, how often a table is asked whether a roll or compaction is due.
@@ -97,7 +98,16 @@ func (p *Product) openPort(ctx context.Context, saved savedContract, newest bool
 	if err := mesh.EnsureStream(ctx, p.leaf.Conn(), spec); err != nil {
 		return nil, err
 	}
-	if p.desc.Spec.Logic == nil {
+	switch {
+	case out.Type == product.Object:
+		files, err := filesSpec(id, &out)
+		if err != nil {
+			return nil, err
+		}
+		if err := mesh.EnsureStream(ctx, p.leaf.Conn(), files); err != nil {
+			return nil, err
+		}
+	case p.desc.Spec.Logic == nil:
 		if err := mesh.EnsureStream(ctx, p.leaf.Conn(), inboxSpec(id, &out)); err != nil {
 			return nil, err
 		}
@@ -121,7 +131,7 @@ func (p *Product) openPort(ctx context.Context, saved savedContract, newest bool
 func (pt *port) tableSpec() olap.TableSpec {
 	return olap.TableSpec{
 		Schema: pt.id.Product, Name: pt.id.Table(), Views: pt.id.Tables(pt.newest), Folder: pt.id.Folder(),
-		Columns: pt.contract.Schema(), Key: pt.out.Key, State: pt.out.Type == product.State,
+		Columns: pt.contract.Schema(), Key: pt.out.Key, State: pt.out.Latest(),
 	}
 }
 
@@ -136,6 +146,11 @@ func (pt *port) start(drive func(context.Context) error) {
 	})
 	if drive != nil {
 		pt.step("write", drive)
+	}
+	if pt.out.Type == product.Object {
+		pt.steps.run(func(ctx context.Context) {
+			sweeping(ctx, pt.p.o.MaintainEvery, pt.logger(), pt.faults.report("sweep"), pt.sweep)
+		})
 	}
 }
 
@@ -250,7 +265,7 @@ func (pt *port) checkpoint() pipeline.Checkpoint {
 // door is the step of a port that takes published records as they are.
 func (pt *port) door() *pipeline.Door {
 	nc := pt.p.leaf.Conn()
-	return &pipeline.Door{
+	d := &pipeline.Door{
 		Port: pt.id, Contract: pt.contract, Output: pt.out,
 		Inbox:      openSource(nc, pt.id.InboxStream()),
 		Log:        pt.appending(newLog(nc, pt.id.Stream(), "")),
@@ -259,6 +274,11 @@ func (pt *port) door() *pipeline.Door {
 		Progress:   pt.progress,
 		Trim:       trimInbox(nc, pt.id.InboxStream()),
 	}
+	if pt.out.Type == product.Object {
+		d.Inbox = pt.openListing
+		d.Trim = func(context.Context, string, record.Seq) error { return nil } // it is what is known of the files
+	}
+	return d
 }
 
 func (pt *port) emitter() pipeline.Emitter {

@@ -77,6 +77,8 @@ type Product struct {
 
 	deadMu sync.Mutex // one removal of dead letters at a time
 
+	uploads uploads // into its object ports
+
 	inputsMu sync.Mutex // the logic's step opens inputs while it runs
 	inputs   map[string]*input
 	mirrors  map[string]*mirror // by stream; inputs that read one port share one

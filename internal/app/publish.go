@@ -104,6 +104,9 @@ func (c *Client) inbox(ctx context.Context, address string) (to inbox, err error
 	if err != nil {
 		return to, err
 	}
+	if p.Output.Type == product.Object {
+		return to, fault.New(fault.Invalid, "put files there with meshctl object put", "%s takes files, and no records", address)
+	}
 	return inbox{e.ID(p), e.ID(p), p.Output}, nil
 }
 

@@ -52,6 +52,8 @@ func (p *Product) startServing(ctx context.Context) error {
 			"replay": answerJSON(p.Replay), "purge": answerJSON(p.PurgeDead), "rebuild": answerJSON(p.Rebuild),
 			"ping":   func(context.Context, []byte, func([]byte) error) ([]byte, error) { return nil, nil },
 			"tables": answerJSON(p.tablesIn), "tail": p.serveTail, "letters": p.serveLetters, "session": answerJSON(p.session),
+			product.EndpointObject: p.serveObject, product.EndpointObjects: p.serveObjects, product.EndpointObjectPut: p.serveObjectPut,
+			product.EndpointObjectCommit: answerJSON(p.commitObject), product.EndpointObjectRemove: answerJSON(p.removeObjects),
 			product.EndpointVitals: answerJSON(p.vitals), product.EndpointEvents: serveEvents(p.events, p.started, p.ending),
 		}),
 		ByReader: p.serveSubscribe,

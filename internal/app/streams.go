@@ -174,6 +174,11 @@ func trimInbox(nc *mesh.Conn, stream string) pipeline.TrimInbox {
 
 // logSpec is the stream that holds a port's records.
 func logSpec(id product.PortID, out *product.Output, version string) (mesh.StreamSpec, error) {
+	if out.Type == product.Object { // it bounds the files, and each that goes is a delete here
+		listed := *out
+		listed.Retention = product.Retention{}
+		out = &listed
+	}
 	var maxBytes int64
 	if out.Retention.Bytes != "" {
 		var err error

@@ -149,6 +149,8 @@ const (
 	MetaPort     = "meshctl.port"
 	MetaContract = "meshctl.contract"
 	MetaInbox    = "meshctl.inbox"
+	MetaFiles    = "meshctl.files"
+	MetaAge      = "meshctl.age" // of files: their product removes older ones
 	MetaSource   = "meshctl.source"
 )
 

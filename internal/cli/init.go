@@ -69,7 +69,7 @@ func newInit(g *globals) *cobra.Command {
 	f.StringVar(&o.Type, "type", "", "with --from: event or state")
 	f.BoolVar(&o.List, "list", false, "list the templates")
 	o.Output.bind(cmd)
-	oneOf(cmd, "template", "event", "state", "sql", "command", "command-go")
+	oneOf(cmd, "template", "event", "state", "object", "sql", "command", "command-go")
 	oneOf(cmd, "type", product.Event, product.State)
 	cmd.MarkFlagsMutuallyExclusive("template", "from")
 	cmd.MarkFlagsMutuallyExclusive("list", "from")

@@ -49,6 +49,7 @@ func commands() []listed {
 
 		{groupUse, newPublish},
 		{groupUse, newImport},
+		{groupUse, newObject},
 		{groupUse, newTail},
 		{groupUse, newGet},
 		{groupUse, newScan},

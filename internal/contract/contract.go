@@ -37,7 +37,7 @@ func New(out *product.Output) (*Contract, error) {
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "correct the port's schema in "+product.FileName, "contract of port %s: %w", out.Name, err)
 	}
-	c := &Contract{port: out.Name, root: root, names: slices.Clone(out.Key), state: out.Type == product.State}
+	c := &Contract{port: out.Name, root: root, names: slices.Clone(out.Key), state: out.Latest()}
 	for _, name := range out.Key {
 		i, ok := root.index[name]
 		switch {

@@ -68,8 +68,9 @@ func unboundedStreams(l *Live) (found []Finding) {
 		}
 		for j := range v.Details {
 			s := placed{v.Domain, &v.Details[j]}
-			// Inboxes and dead letters are worked off, and mirrors follow their origin.
-			own := s.Metadata[catalog.MetaProduct] != "" && s.Metadata[catalog.MetaPort] == ""
+			// Inboxes and dead letters are worked off, files go by age, and mirrors follow their origin.
+			files := s.Metadata[catalog.MetaFiles] != ""
+			own := s.Metadata[catalog.MetaProduct] != "" && s.Metadata[catalog.MetaPort] == "" && !files || s.Metadata[catalog.MetaAge] != ""
 			if !s.Bounded() && s.Mirror == nil && !own {
 				found = append(found, Finding{Where: s.where(), Seen: fmt.Sprintf("nothing limits it, on a volume of %d MiB", v.Storage.Volume>>20)})
 			}

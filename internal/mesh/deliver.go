@@ -16,6 +16,8 @@ import (
 const (
 	// deliverAhead is how many messages are under way to a mirror at most.
 	deliverAhead = 10_000
+	// deliverChunks is the same of a file's chunks, which are large.
+	deliverChunks = 200
 	// deliverKept is how long the consumer of a reader that is away stays. Nothing is lost
 	// with it, for it is the mirror that knows where to go on.
 	deliverKept = time.Hour
@@ -37,10 +39,14 @@ func Deliver(ctx context.Context, nc *Conn, id product.PortID, reader string, af
 		return nil, fault.New(fault.Conflict, "restore it, or delete the mirror to read it again from its beginning",
 			"stream %s ends at %d, but %s has read it up to %d: it has been made anew", stream, state.Last, reader, after)
 	}
+	ahead := deliverAhead
+	if id.Objects {
+		ahead = deliverChunks
+	}
 	config := api.ConsumerConfig{
 		Name: reader, Durable: reader, DeliverSubject: id.DeliverSubject(reader),
 		DeliverPolicy: api.DeliverAll, AckPolicy: api.AckFlowControl, ReplayPolicy: api.ReplayInstant,
-		FlowControl: true, Heartbeat: time.Second, MaxAckPending: deliverAhead, InactiveThreshold: deliverKept,
+		FlowControl: true, Heartbeat: time.Second, MaxAckPending: ahead, InactiveThreshold: deliverKept,
 		Metadata: map[string]string{metaReader: reader},
 	}
 	_, err = ask[api.JSApiConsumerCreateResponse](ctx, nc, "", fmt.Sprintf(api.JSApiConsumerCreateWithNameT, stream, reader),

@@ -22,6 +22,7 @@ const (
 	codeWrongLastSequence = 10071
 	codeWrongLastConstant = 10164
 	codeNotEnabled        = 10076
+	codeStoreFailed       = 10077
 	codeNotEnabledAccount = 10039
 )
 
@@ -104,6 +105,8 @@ func apiFault(e *api.ApiError) error {
 		return fault.New(fault.Unavailable, "", "%w", *e)
 	}
 	switch {
+	case full(e):
+		return fault.New(fault.Rejected, "remove what is not needed any more, or raise the port's retention.bytes", "%w", *e)
 	case e.Code == 404:
 		return fault.New(fault.NotFound, "", "%w", *e)
 	case e.Code == 503:
@@ -111,6 +114,11 @@ func apiFault(e *api.ApiError) error {
 	default:
 		return *e
 	}
+}
+
+// full says whether a stream that drops nothing has no room for a message.
+func full(e *api.ApiError) bool {
+	return e.ErrCode == codeStoreFailed && strings.Contains(e.Description, "maximum bytes exceeded")
 }
 
 // domainName is a JetStream domain in words.

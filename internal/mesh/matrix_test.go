@@ -29,12 +29,16 @@ var matrixSubjects = []string{
 	"mesh.airports.get", "mesh.airports.subscribe.delays", "mesh.airports.control", "mesh.other",
 	"mesh.flights.streams", "mesh.flights.message", "mesh.flights.subjects", "mesh.delays.streams", "mesh.hub.streams", "mesh.hub.message",
 	"mesh.flights.alter", "mesh.flights.put", "mesh.flights.restore", "mesh.flights.snapshot", "mesh.delays.alter", "mesh.hub.alter",
+	"mesh.flights.object", "mesh.flights.objects", "mesh.flights.object-put", "mesh.flights.object-commit", "mesh.flights.object-rm", "mesh.delays.object",
 	"mesh.hub.issue", "mesh.hub.revoke", "mesh.hub.credentials", "mesh.hub.present", "mesh.up_.add", "mesh.up_.remove",
 	// records
 	"aviation.flights.flights.v1.k1", "aviation.delays.delays.v1", "in.aviation.flights.flights.v1.session",
 	"in.aviation.delays.delays.v1.session", "dead.aviation.flights.flights.v1.s", "again.aviation.delays.delays.v1.flights.s",
 	// what mirrors need
-	"deliver.delays.flights.flights.v1", "deliver.delays.flights.ANSWER.call", "deliver.delays.airports.airports.v1",
+	"deliver.delays.flights.flights.v1", "deliver.delays.flights.flights.v1.objects", "deliver.delays.flights.ANSWER.call", "deliver.delays.airports.airports.v1",
+	"$JS.FC.flights.hash.OBJ_flights_flights-v1.delays.x", "$JS.FC.flights.hash.OBJ_flights_flights-v1.airports.x", "$JS.FC.flights.hash.OBJ_flights_other-v1.delays.x",
+	"$MIRROR.flights.CONSUMER.RESET.OBJ_flights_flights-v1.delays", "$O.flights_flights-v1.C.x", "$O.flights_flights-v1.M.x", "$O.delays_delays-v1.M.x",
+	"$JS.flights.API.STREAM.PURGE.OBJ_flights_flights-v1", "$JS.flights.API.DIRECT.GET.OBJ_flights_flights-v1", "$JS.API.DIRECT.GET.OBJ_flights_flights-v1",
 	"deliver.flights.delays.delays.v1", "deliver.airports.flights.flights.v1", "deliver.airports.delays.delays.v1",
 	"$JS.FC.flights.hash.flights-v1.delays.x", "$JS.FC.flights.hash.flights-v1.airports.x", "$JS.FC.flights.hash.other-v1.delays.x",
 	"$JS.FC.delays.hash.delays-v1.flights.x", "$JS.FC.airports.hash.airports-v1.delays.x",
@@ -65,13 +69,15 @@ var matrixSubjects = []string{
 }
 
 var flightsPublishes = []string{
-	"deliver.delays.flights.flights.v1", "deliver.delays.flights.ANSWER.call", "deliver.airports.flights.flights.v1",
+	"deliver.delays.flights.flights.v1", "deliver.delays.flights.flights.v1.objects", "deliver.delays.flights.ANSWER.call", "deliver.airports.flights.flights.v1",
 	"_INBOX.user.ann.x", "_INBOX.user.bob.x", "_INBOX.user.hub.x", "_INBOX.product.flights.x", "mesh.flights.leaf",
 	"$JS.hub.API.$KV.catalog.flights", "$JS.hub.API.DIRECT.GET.KV_catalog.$KV.catalog.flights", "mesh.hub.present",
 }
 
 var flightsSubscribes = []string{
 	"mesh.flights.vitals", "mesh.flights.events",
+	"mesh.flights.object", "mesh.flights.objects", "mesh.flights.object-put", "mesh.flights.object-commit", "mesh.flights.object-rm",
+	"$JS.FC.flights.hash.OBJ_flights_flights-v1.delays.x", "$JS.FC.flights.hash.OBJ_flights_flights-v1.airports.x", "$JS.FC.flights.hash.OBJ_flights_other-v1.delays.x",
 	"mesh.flights.get", "mesh.flights.query", "mesh.flights.tail", "mesh.flights.letters", "mesh.flights.control",
 	"mesh.flights.purge", "mesh.flights.rebuild", "mesh.flights.replay", "mesh.flights.session", "mesh.flights.leaf",
 	"mesh.flights.subscribe", "mesh.flights.subscribe.delays", "mesh.flights.subscribe.airports",
@@ -85,12 +91,13 @@ var delaysPublishes = []string{
 	"deliver.flights.delays.delays.v1", "deliver.airports.delays.delays.v1",
 	"_INBOX.user.ann.x", "_INBOX.user.bob.x", "_INBOX.user.hub.x", "_INBOX.product.delays.x", "mesh.delays.leaf",
 	"mesh.flights.subscribe.delays", "mesh.flights.control", "$JS.FC.flights.hash.flights-v1.delays.x",
+	"$JS.FC.flights.hash.OBJ_flights_flights-v1.delays.x",
 	"$JS.hub.API.$KV.catalog.delays", "$JS.hub.API.DIRECT.GET.KV_catalog.$KV.catalog.delays",
 	"$JS.hub.API.DIRECT.GET.KV_catalog.$KV.catalog.flights", "mesh.hub.present",
 }
 
 var delaysSubscribes = []string{
-	"mesh.delays.vitals",
+	"mesh.delays.vitals", "mesh.delays.object", "deliver.delays.flights.flights.v1.objects",
 	"mesh.delays.get", "mesh.delays.purge", "mesh.delays.control", "mesh.delays.leaf", "mesh.delays.subscribe.flights", "mesh.delays.streams", "mesh.delays.alter",
 	"in.aviation.delays.delays.v1.session", "_INBOX.product.delays.x",
 	"deliver.delays.flights.flights.v1", "deliver.delays.flights.ANSWER.call", "deliver.delays.airports.airports.v1",
@@ -100,6 +107,7 @@ var delaysSubscribes = []string{
 
 var readerPublishes = []string{
 	"mesh.flights.vitals", "mesh.delays.vitals", "mesh.hub.vitals", "mesh.up_.vitals", "mesh.flights.events", "mesh.hub.events",
+	"mesh.flights.object", "mesh.flights.objects", "mesh.delays.object",
 	"mesh.flights.get", "mesh.flights.query", "mesh.flights.tail", "mesh.flights.letters", "mesh.flights.control",
 	"mesh.delays.get", "mesh.delays.control", "mesh.airports.get", "mesh.airports.control",
 	"mesh.flights.streams", "mesh.flights.message", "mesh.flights.subjects", "mesh.delays.streams", "mesh.hub.streams", "mesh.hub.message",
@@ -108,6 +116,7 @@ var readerPublishes = []string{
 }
 
 var adminPublishes = append([]string{
+	"mesh.flights.object-put", "mesh.flights.object-commit", "mesh.flights.object-rm",
 	"mesh.flights.purge", "mesh.flights.rebuild", "mesh.flights.replay", "mesh.flights.session", "mesh.delays.purge",
 	"mesh.flights.alter", "mesh.flights.put", "mesh.flights.restore", "mesh.flights.snapshot", "mesh.delays.alter", "mesh.hub.alter",
 	"in.aviation.flights.flights.v1.session", "in.aviation.delays.delays.v1.session",

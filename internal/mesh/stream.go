@@ -36,6 +36,9 @@ type StreamSpec struct {
 	Metadata          map[string]string
 	Duplicates        time.Duration // how long a Nats-Msg-Id is remembered; the server's two minutes when 0
 	LoseData          bool          // let a change of limits drop messages
+	// Files makes it the object store of a port's files: it also takes chunks at the port's
+	// inbox, and when it is full nothing more.
+	Files *product.PortID
 }
 
 // config is the spec on top of what the server has now; base is the zero value for a
@@ -53,6 +56,9 @@ func (s StreamSpec) config(base api.StreamConfig) api.StreamConfig {
 	}
 	c.MaxAge, c.MaxBytes, c.MaxMsgsPer = s.MaxAge, orNone(s.MaxBytes), orNone(s.MaxMsgsPerSubject)
 	c.AllowDirect = true
+	if s.Files != nil || s.Mirror != nil && s.Mirror.Port.Objects { // what is known of a file takes the place of what was
+		c.RollupAllowed = true
+	}
 	c.Metadata = mergeMetadata(base.Metadata, s.Metadata)
 	if s.Mirror != nil {
 		c.Mirror = &api.StreamSource{
@@ -66,6 +72,12 @@ func (s StreamSpec) config(base api.StreamConfig) api.StreamConfig {
 	}
 	c.Mirror = nil
 	c.AllowBatchPublish = true
+	if s.Files != nil {
+		c.Discard = api.DiscardNew
+		c.SubjectTransform = &api.SubjectTransformConfig{
+			Source: s.Files.InboxSubject("*"), Destination: s.Files.ChunkSubject("{{wildcard(1)}}"),
+		}
+	}
 	if s.Duplicates > 0 {
 		c.Duplicates = s.Duplicates
 	} else if c.MaxAge > 0 { // what is gone cannot be a duplicate

@@ -26,6 +26,7 @@ type PortID struct {
 	Domain  string // business domain
 	Port    string
 	Major   int
+	Objects bool `json:",omitempty"` // it names the files of an object port, instead of its log
 }
 
 // ID is the port of that name at the product's present major version.
@@ -91,7 +92,12 @@ func ValidName(s string) bool {
 }
 
 // Stream is the stream that holds the port's records, in the domain of its product.
-func (id PortID) Stream() string { return fmt.Sprintf("%s-v%d", id.Port, id.Major) }
+func (id PortID) Stream() string {
+	if id.Objects {
+		return "OBJ_" + id.Bucket() // which is where NATS clients look for it
+	}
+	return fmt.Sprintf("%s-v%d", id.Port, id.Major)
+}
 
 // Subject is the subject of the port's records; a keyed record adds its key's tokens.
 func (id PortID) Subject() string {
@@ -139,6 +145,9 @@ func (id PortID) AgainSubject(input, session string) string {
 
 // MirrorStream is the stream in a consuming leaf that mirrors this port.
 func (id PortID) MirrorStream() string {
+	if id.Objects {
+		return id.Stream()
+	}
 	return fmt.Sprintf("from-%s_%s-v%d", id.Product, id.Port, id.Major)
 }
 
@@ -147,7 +156,11 @@ func APIPrefix(domain string) string { return "$JS." + domain + ".API" }
 
 // DeliverSubject is where the product sends the port's records to one reader's mirror.
 func (id PortID) DeliverSubject(reader string) string {
-	return fmt.Sprintf("deliver.%s.%s.%s.v%d", reader, id.Product, id.Port, id.Major)
+	subject := fmt.Sprintf("deliver.%s.%s.%s.v%d", reader, id.Product, id.Port, id.Major)
+	if id.Objects {
+		subject += ".objects"
+	}
+	return subject
 }
 
 // Mirrors of a leaf ask below this subject for what they mirror, and their own process

@@ -9,18 +9,19 @@ import (
 
 // The types of an output.
 const (
-	Event = "event" // append-only
-	State = "state" // latest by key, with deletes
+	Event  = "event"  // append-only
+	State  = "state"  // latest by key, with deletes
+	Object = "object" // files; its records are their listing
 )
 
 // Output is a port that the product offers, and its contract.
 type Output struct {
 	Name        string        `json:"name" doc:"The port's name, a DNS label."`
-	Type        string        `json:"type" doc:"event is append-only; state is the latest record of each key, with deletes."`
+	Type        string        `json:"type" doc:"event is append-only; state is the latest record of each key, with deletes; object is files."`
 	Description string        `json:"description,omitempty" doc:"What one record of the port is, for people."`
 	Grants      []string      `json:"grants,omitzero" doc:"The products that may read the port as an input: names, or \"*\" for every one, as without this line; [] is none."`
 	Key         []string      `json:"key,omitempty" doc:"The columns that make the key, in order; a state port must have one."`
-	Schema      []Column      `json:"schema" doc:"The columns of a record."`
+	Schema      []Column      `json:"schema,omitempty" doc:"The columns of a record; an object port's are known."`
 	Retention   Retention     `json:"retention,omitzero" doc:"Bounds the port's log."`
 	Stream      LogStream     `json:"stream,omitzero" doc:"How the port's streams are kept."`
 	Quality     []Quality     `json:"quality,omitempty" doc:"What holds for the port's records as a whole."`
@@ -105,14 +106,14 @@ type SLAProperty struct {
 
 // Retention bounds the port's log. Zero fields do not bound.
 type Retention struct {
-	Age     Duration `json:"age,omitempty" doc:"An event port drops older records."`
-	Bytes   Quantity `json:"bytes,omitempty" doc:"An event port drops its oldest records beyond this size."`
+	Age     Duration `json:"age,omitempty" doc:"An event port drops older records, an object port older files."`
+	Bytes   Quantity `json:"bytes,omitempty" doc:"An event port drops its oldest records beyond this size; an object port takes no more files."`
 	Records int      `json:"records,omitempty" doc:"An event port drops its oldest records beyond this number."`
 	Compact bool     `json:"compact,omitempty" doc:"A state port keeps only the latest record of each key."`
 }
 
-// Drops says whether the log drops records that nothing later takes the place of.
-func (r *Retention) Drops() bool { return r.Age > 0 || r.Bytes != "" || r.Records > 0 }
+// bounds says whether anything goes by age, size or number.
+func (r *Retention) bounds() bool { return r.Age > 0 || r.Bytes != "" || r.Records > 0 }
 
 // LogStream says how the port's streams are kept.
 type LogStream struct {

@@ -168,6 +168,9 @@ func (p *Product) setDefaults() {
 	s.Resources.CPU = cmp.Or(s.Resources.CPU, "500m")
 	s.Resources.Memory = cmp.Or(s.Resources.Memory, "1Gi")
 	for i := range s.Outputs {
+		if o := &s.Outputs[i]; o.Type == Object && o.Schema == nil && o.Key == nil {
+			o.Schema, o.Key = ObjectColumns(), []string{objectKey}
+		}
 		s.Outputs[i].requireKey()
 	}
 	if s.Logic == nil {

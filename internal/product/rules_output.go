@@ -2,13 +2,14 @@ package product
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
 )
 
 var (
-	outputTypes  = []string{Event, State}
+	outputTypes  = []string{Event, State, Object}
 	compressions = []string{CompressionNone, CompressionS2}
 	keyTypes     = []string{TypeString, TypeInteger, TypeBoolean, TypeDate, TypeTimestamp}
 )
@@ -27,9 +28,15 @@ func (c *checker) output(i int) {
 		}
 	}
 	if o.Type == "" {
-		c.add(path+".type", "write event (append-only) or state (latest by key)", "type is missing")
+		c.add(path+".type", "write event (append-only), state (latest by key) or object (files)", "type is missing")
 	}
 	c.oneOf(path+".type", o.Type, outputTypes)
+	if o.Type == Object {
+		c.object(path, o)
+		c.grants(path+".grants", o)
+		c.serviceLevels(path, o)
+		return
+	}
 	if len(o.Schema) == 0 {
 		c.add(path+".schema", "add a column with name and logicalType", "the port has no column")
 	}
@@ -38,11 +45,43 @@ func (c *checker) output(i int) {
 	c.key(path, o)
 	c.retention(path+".retention", o)
 	c.stream(path+".stream", &o.Stream)
+	c.serviceLevels(path, o)
+}
+
+// serviceLevels applies the rules to what is promised of a port.
+func (c *checker) serviceLevels(path string, o *Output) {
 	for j := range o.Quality {
 		c.quality(fmt.Sprintf("%s.quality[%d]", path, j), &o.Quality[j], nil)
 	}
 	for j := range o.SLA {
 		c.sla(fmt.Sprintf("%s.slaProperties[%d]", path, j), &o.SLA[j], o)
+	}
+}
+
+// object applies the rules to a port of files.
+func (c *checker) object(path string, o *Output) {
+	const listed = "the columns of an object port are name, size, time, digest and metadata"
+	if !reflect.DeepEqual(o.Schema, ObjectColumns()) {
+		c.add(path+".schema", "leave schema and key out", listed)
+	}
+	if !slices.Equal(o.Key, []string{objectKey}) {
+		c.add(path+".key", "leave schema and key out", "the key of an object port is the file's name")
+	}
+	if c.Product.Spec.Logic != nil {
+		c.add(path+".type", "make the output an event or a state port", "logic makes records, and an object port takes files")
+	}
+	if o.Retention.Bytes != "" {
+		c.bytes(path+".retention.bytes", o.Retention.Bytes)
+	}
+	if o.Retention.Records > 0 {
+		c.add(path+".retention.records", "use age or bytes", "records is for event ports")
+	}
+	if o.Retention.Compact {
+		c.add(path+".retention.compact", "leave it out", "compact is for state ports")
+	}
+	c.oneOf(path+".stream.compression", o.Stream.Compression, compressions)
+	if o.Stream.Duplicates != 0 {
+		c.add(path+".stream.duplicates", "leave it out", "duplicates has no meaning for files")
 	}
 }
 

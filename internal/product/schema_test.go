@@ -76,7 +76,7 @@ func TestSchemaRefusesBad(t *testing.T) {
 		enum-not-a-list enum-of-array enum-on-a-port enum-without-values example-misfit input-named-as-output
 		input-of-itself input-port-twice input-streams-collide input-twice inputs-without-logic items-with-name
 		key-in-other-case key-not-required key-of-array key-of-number key-twice key-unknown-column
-		logic-with-two-outputs logic-without-inputs options-bounds options-lengths options-of-another-type
+		logic-with-two-outputs object-by-logic logic-without-inputs options-bounds options-lengths options-of-another-type
 		options-of-another-type-2 output-name-reserved quality-bounds quality-metric-missing quality-sql-without-query
 		quality-text-without-words resources-zero retention-age-on-state retention-age-zero
 		retention-bytes-thousandths retention-compact-on-event retention-records-on-state stream-duplicates-short stream-duplicates-with-logic sla-element-unknown sla-not-a-percentage sla-not-a-time

@@ -50,10 +50,11 @@ var (
 	readEndpoints = []string{
 		product.EndpointControl, "await", "entry", "get", "letters", "ping", "query", "scan", "tables", "tail",
 		product.EndpointStreams, product.EndpointMessage, product.EndpointSubjects,
-		product.EndpointVitals, product.EndpointEvents,
+		product.EndpointVitals, product.EndpointEvents, product.EndpointObject, product.EndpointObjects,
 	}
 	careEndpoints = []string{
 		product.EndpointAlter, product.EndpointPut, product.EndpointRestore, product.EndpointSnapshot,
+		product.EndpointObjectCommit, product.EndpointObjectPut, product.EndpointObjectRemove,
 		"purge", "rebuild", "replay", "session",
 	}
 )
@@ -97,7 +98,7 @@ func (h Holder) linkSubjects() (publish, subscribe jwt.StringList) {
 	for _, id := range h.Reads {
 		publish.Add(
 			product.SubscribeSubject(id.Product, name), product.ServiceSubject(id.Product, product.EndpointControl),
-			id.FlowSubjects(name), product.CatalogGet(id.Product),
+			id.FlowSubjects(name), id.Files().FlowSubjects(name), product.CatalogGet(id.Product),
 		)
 	}
 	subscribe.Add(
