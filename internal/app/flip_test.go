@@ -149,6 +149,34 @@ func TestDoctorOfALogThatLostRecords(t *testing.T) {
 	}
 }
 
+// The key-value store is read as well.
+func TestDoctorReadsTheKeyValueStore(t *testing.T) {
+	data, dir := t.TempDir(), folder(t, eventsYAML)
+	w := startWorld(t, data, dir)
+	var lines []string
+	for i := range 3000 {
+		lines = append(lines, fmt.Sprintf(`{"id":%d,"text":"%0200d"}`, i, i))
+	}
+	w.publish(t, "events", lines...)
+	w.eventually(t, "SELECT count(*) FROM events", "3000")
+	w.stop(t)
+	spoilFile(t, filepath.Join(data, "products/events/kv/*.sst"), func(b []byte) []byte {
+		b[len(b)/3] ^= 4
+		return b
+	})
+	w = startWorld(t, data, dir)
+	p := &patient{world: w, limits: doctor.Usual()}
+	if found := p.damage(t, "events"); len(found) != 1 || !strings.Contains(found[0].Seen, "key-value: ") {
+		t.Errorf("the doctor finds %+v", found)
+	}
+	if _, err := w.client.Rebuild(t.Context(), "events", RebuildRequest{KV: true}); err != nil {
+		t.Fatal(err)
+	}
+	if found := p.damage(t, "events"); len(found) != 0 {
+		t.Errorf("rebuilt, the doctor finds %+v", found)
+	}
+}
+
 // A flipped byte in a segment is no answer, only an error that names the file; all else is
 // served as before, the doctor tells, and a rebuild repairs it.
 func TestFlippedByteInASegment(t *testing.T) {

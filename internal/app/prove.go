@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 
-	"github.com/meshctl/meshctl/internal/kv"
 	"github.com/meshctl/meshctl/internal/mesh"
 	"github.com/meshctl/meshctl/internal/olap"
-	"github.com/meshctl/meshctl/internal/record"
 )
 
 // prove reads all that the product has on its disk, and notes what is damaged. It is an
@@ -15,9 +13,19 @@ import (
 func (p *Product) prove(ctx context.Context) error {
 	p.proving.Lock() // two would find the same
 	defer p.proving.Unlock()
+	p.mu.RLock()
+	db := p.kv // a rebuild may put another one in its place
+	p.mu.RUnlock()
+	inKV := db.Prove(ctx)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	for _, pt := range p.sortedPorts() {
 		if err := pt.prove(ctx); err != nil {
 			return err
+		}
+		if pt.kv != nil {
+			pt.damage.report("key-value")(inKV)
 		}
 	}
 	return nil
@@ -33,14 +41,6 @@ func (pt *port) prove(ctx context.Context) error {
 		return ctx.Err()
 	}
 	pt.damage.report("log")(found)
-	if pt.kv != nil {
-		// Badger's own verification ends the process when it finds something.
-		found = pt.kv.Scan(ctx, kv.Range{}, func(record.Record) error { return nil })
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		pt.damage.report("key-value")(found)
-	}
 	if err := pt.table.Prove(ctx); err != nil && !errors.Is(err, olap.ErrDamaged) { // else Damage tells
 		return err
 	}

@@ -21,6 +21,11 @@ func (s *Store) Drop(ctx context.Context) error {
 	s.db.writing.Lock()
 	defer s.db.writing.Unlock()
 
+	// It would take the rest of a damaged table for all there is, other ports' records too.
+	all := s.window(Range{})
+	if err := s.db.prove(ctx, all.low, all.high); err != nil {
+		return fmt.Errorf("drop %s: %w", s.port, err)
+	}
 	if err := s.beginDrop(); err != nil {
 		return err
 	}

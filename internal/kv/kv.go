@@ -51,6 +51,8 @@ type DB struct {
 	reclaim sync.WaitGroup
 	work    activity
 	pace    *pacer
+	proofs  proofs
+	log     *slog.Logger
 }
 
 // Open opens the database in dir, and makes it when there is none. A drop that a crash
@@ -72,7 +74,12 @@ func openWith(dir string, set badger.Options) (*DB, error) {
 	if err != nil {
 		return nil, openFault(dir, err)
 	}
-	db := &DB{dir: dir, badger: b, stores: map[string]*Store{}, pace: set.Logger.(logger).pace}
+	l := set.Logger.(logger)
+	db := &DB{dir: dir, badger: b, stores: map[string]*Store{}, pace: l.pace, log: l.to}
+	if db.log == nil {
+		db.log = slog.New(slog.DiscardHandler)
+	}
+	db.proofs.start(b.Tables())
 	db.pace.start(func() int { return b.Levels()[0].NumTables })
 	db.closing, db.cancel = context.WithCancel(context.Background())
 	if err := db.finishDrops(); err != nil {
@@ -82,6 +89,7 @@ func openWith(dir string, set badger.Options) (*DB, error) {
 		return nil, err
 	}
 	db.reclaim.Go(db.reclaimLoop)
+	db.reclaim.Go(db.proveAll)
 	return db, nil
 }
 

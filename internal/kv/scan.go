@@ -3,6 +3,7 @@ package kv
 import (
 	"bytes"
 	"context"
+	"fmt"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -57,13 +58,16 @@ func (s *Store) walk(ctx context.Context, r Range, visit func(*badger.Item) (mor
 	}
 	defer s.db.using.Done()
 
+	w := s.window(r)
+	if err := s.db.prove(ctx, w.low, w.high); err != nil {
+		return fmt.Errorf("scan %s: %w", s.port, err)
+	}
 	txn := s.db.badger.NewTransaction(false)
 	defer txn.Discard()
 	// Values of records lie beside their keys, so reading ahead would only start goroutines.
 	it := txn.NewIterator(badger.IteratorOptions{Prefix: s.prefix, Reverse: r.Reverse})
 	defer it.Close()
 
-	w := s.window(r)
 	for it.Seek(w.start); it.Valid(); it.Next() {
 		if err := s.db.interrupted(ctx); err != nil {
 			return err

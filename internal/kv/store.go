@@ -81,9 +81,12 @@ func (s *Store) Get(ctx context.Context, key record.Key) (record.Record, bool, e
 	}
 	defer s.db.using.Done()
 
+	stored := s.storedKey(key)
+	if err := s.db.prove(ctx, stored, stored); err != nil {
+		return record.Record{}, false, fmt.Errorf("get from %s: %w", s.port, err)
+	}
 	txn := s.db.badger.NewTransaction(false)
 	defer txn.Discard()
-	stored := s.storedKey(key)
 	item, err := txn.Get(stored)
 	if errors.Is(err, badger.ErrKeyNotFound) {
 		return record.Record{}, false, nil
