@@ -161,7 +161,9 @@ func TestDoctorReadsTheKeyValueStore(t *testing.T) {
 	w.eventually(t, "SELECT count(*) FROM events", "3000")
 	w.stop(t)
 	spoilFile(t, filepath.Join(data, "products/events/kv/*.sst"), func(b []byte) []byte {
-		b[len(b)/3] ^= 4
+		for i := len(b) / 4; i < len(b)/2; i += 997 { // one alone may come out the same when it is unpacked
+			b[i] ^= 4
+		}
 		return b
 	})
 	w = startWorld(t, data, dir)

@@ -99,8 +99,8 @@ func (db *DB) readTable(id uint64) error {
 // verify compares all blocks of a table with their checksums.
 func verify(b []byte, id uint64) (err error) {
 	defer func() {
-		if what := recover(); what != nil { // Badger's verification, when it finds something
-			err = fmt.Errorf("a block of it cannot be read: %v", what)
+		if recover() != nil { // Badger's verification, when it finds something
+			err = errors.New("a block of it differs from its checksum")
 		}
 	}()
 	t, err := table.OpenInMemoryTable(b, id, &table.Options{
