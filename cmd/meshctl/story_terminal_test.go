@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -21,7 +22,8 @@ import (
 //
 //	wait TEXT   until the terminal was sent TEXT, after what was waited for before
 //	type TEXT   and enter
-//	keys TEXT   as they are, "\t" being tab, "\x03" ctrl+c
+//	keys TEXT   as they are, "\t" being tab, "\x03" ctrl+c, "\e" escape
+//	size C R    gives the terminal so many columns and rows
 //
 // The program ends with 0 by itself. What it wrote, without colours, becomes the file
 // "terminal".
@@ -53,7 +55,11 @@ func cmdTerminal(ts *testscript.TestScript, neg bool, args []string) {
 		case "type":
 			t.send(ts, text+"\r")
 		case "keys":
-			t.send(ts, strings.NewReplacer(`\t`, "\t", `\x03`, "\x03", `\x12`, "\x12", `\r`, "\r").Replace(text))
+			t.send(ts, strings.NewReplacer(`\t`, "\t", `\x03`, "\x03", `\x12`, "\x12", `\r`, "\r", `\e`, "\x1b").Replace(text))
+		case "size":
+			var size pty.Winsize
+			_, err := fmt.Sscanf(text, "%d %d", &size.Cols, &size.Rows)
+			ts.Check(errors.Join(err, pty.Setsize(tty, &size)))
 		default:
 			ts.Fatalf("%s: what is %q?", args[0], verb)
 		}

@@ -179,7 +179,7 @@ func (m *Model) search(words string) tea.Cmd {
 		md := &h.Entry.Product.Metadata
 		places := h.Places
 		if len(places) > 3 {
-			places = append(slices.Clone(places[:3]), fmt.Sprintf("and %d more places", len(h.Places)-3))
+			places = append(slices.Clone(places[:3]), "and "+count(len(h.Places)-3, "more place"))
 		}
 		rows = append(rows, []span{{md.Name, accent}, {md.Domain, plain}, {md.Owner, plain}, {strings.Join(places, ", "), dim}})
 	}

@@ -243,6 +243,7 @@ func (m *Model) paste(msg tea.PasteMsg) tea.Cmd {
 	if m.prompt == nil && m.scope() != inEditor {
 		return m.complain("there is nothing to paste into here; e opens the SQL editor")
 	}
+	m.sql.touch(m.prompt == nil)
 	return m.pass(msg)
 }
 

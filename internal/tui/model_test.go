@@ -181,6 +181,26 @@ func TestSQLScrollsAMillionRows(t *testing.T) {
 	s.until("an answer is filtered by its WHERE")
 }
 
+func TestTypingReplacesTheStatementThatIsOffered(t *testing.T) {
+	for _, c := range []struct {
+		keys []string
+		want string
+	}{
+		{[]string{"V", "A", "L"}, "VAL"},
+		{[]string{"left", ";"}, "SELECT * FROM delays.delays LIMIT 1000;;"},
+		{[]string{"esc", "down", "e", "left", ";"}, "SELECT * FROM flights.flights LIMIT 1000;;"},
+		{[]string{"left", "esc", "down", "e", "x"}, "SELECT * FROM delays.delays LIMIT 1000x;"},
+	} {
+		s := open(t, newFake(airline()), 80, 24)
+		s.press("down", "e")
+		s.until("What you type replaces the statement")
+		s.press(c.keys...)
+		if got := s.m.sql.editor.Value(); got != c.want {
+			t.Errorf("after %v the editor holds %q, want %q", c.keys, got, c.want)
+		}
+	}
+}
+
 func TestSQLErrorsStopAndHistory(t *testing.T) {
 	f := newFake(airline())
 	f.fails = fault.New(fault.Rejected, "send a SELECT", "DROP cannot be queried")

@@ -218,6 +218,7 @@ func (m *Model) edit(key tea.KeyPressMsg) tea.Cmd {
 	if key.String() == "enter" && strings.HasSuffix(strings.TrimSpace(s.editor.Value()), ";") {
 		return m.run()
 	}
+	s.touch(key.Text != "")
 	var cmd tea.Cmd
 	s.editor, cmd = s.editor.Update(key)
 	return cmd

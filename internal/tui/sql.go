@@ -22,6 +22,7 @@ import (
 type sqlScreen struct {
 	editor  textarea.Model
 	editing bool // the editor has the keys, not the answer
+	offered bool // the editor holds a statement that nobody has touched: what is typed replaces it
 	result  *grid
 	store   *store
 
@@ -64,9 +65,11 @@ func (s *sqlScreen) paint(st *styles) {
 // openSQL shows the editor; without a statement it is about what the cursor is on.
 func (m *Model) openSQL(statement string) tea.Cmd {
 	s := m.sql
-	if statement == "" && strings.TrimSpace(s.editor.Value()) == "" {
+	s.offered = s.offered && statement == ""
+	if statement == "" && (s.offered || strings.TrimSpace(s.editor.Value()) == "") {
 		if e, p := m.target(); p != nil {
 			statement = "SELECT * FROM " + browse.SQLName(e, p) + " LIMIT 1000;"
+			s.offered = true
 		}
 	}
 	if statement != "" {
@@ -76,6 +79,14 @@ func (m *Model) openSQL(statement string) tea.Cmd {
 	s.editing = true
 	m.push(&overlay{title: "SQL", body: s, scope: inSQL})
 	return s.editor.Focus()
+}
+
+// touch comes before what the editor is given.
+func (s *sqlScreen) touch(typed bool) {
+	if s.offered && typed {
+		s.editor.Reset()
+	}
+	s.offered = false
 }
 
 func (s *sqlScreen) draw(m *Model, w, h int, _ bool) []line {
@@ -103,6 +114,9 @@ func (s *sqlScreen) draw(m *Model, w, h int, _ bool) []line {
 	case s.ran == "":
 		lines = append(lines, line{}, spans(in(dim, " A statement that ends with ; runs on enter; ctrl+r runs it anywhere.")),
 			spans(in(dim, " Tables are named product.port. tab goes to the answer and back.")))
+		if s.offered {
+			lines = append(lines, spans(in(dim, " What you type replaces the statement; an arrow key goes into it.")))
+		}
 	}
 	return lines
 }
@@ -170,6 +184,7 @@ func (m *Model) run() tea.Cmd {
 		return m.complain("there is no statement to run")
 	}
 	s := m.sql
+	s.touch(false)
 	if len(s.history) == 0 || s.history[len(s.history)-1] != sql {
 		s.history = append(s.history, sql)
 	}
@@ -266,6 +281,7 @@ func (m *Model) stopQuery() bool {
 // recall puts an earlier statement into the editor.
 func (m *Model) recall(by int) tea.Cmd {
 	s := m.sql
+	s.touch(false)
 	to := s.back + by
 	if to < 0 || to > len(s.history) || len(s.history) == 0 {
 		return m.complain("there is no %s statement", map[bool]string{true: "earlier", false: "later"}[by > 0])
