@@ -50,11 +50,21 @@ type dataDir struct {
 // claimData makes dir the data folder of kind and name, or takes it up again. It refuses
 // a folder that is in use, holds something else, or was written in a newer format.
 func claimData(dir, kind, name string) (*dataDir, error) {
+	for _, path := range []string{dir, filepath.Join(dir, markerFile)} { // no more of a folder that may not be ours
+		if info, err := os.Lstat(path); err == nil {
+			if err := access(path, fs.FileInfoToDirEntry(info)); err != nil {
+				return nil, err
+			}
+		}
+	}
 	if err := checkForeign(dir, kind, name); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make data folder: %w", err)
+	}
+	if err := permitted(dir, kind); err != nil {
+		return nil, err
 	}
 	lock := flock.New(filepath.Join(dir, "LOCK"))
 	got, err := lock.TryLock()

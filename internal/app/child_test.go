@@ -48,6 +48,8 @@ func TestMain(m *testing.M) {
 			}
 			return p.HTTPURL(), closer(func() error { return p.Close(context.Background()) }), nil
 		})
+	case "nobody":
+		err = runAsNobody()
 	case "program":
 		err = runProgram(os.Stdin, os.Stdout)
 	default:
