@@ -268,6 +268,7 @@ func (pt *port) door() *pipeline.Door {
 	d := &pipeline.Door{
 		Port: pt.id, Contract: pt.contract, Output: pt.out,
 		Inbox:      openSource(nc, pt.id.InboxStream()),
+		Stream:     pt.id.InboxStream(),
 		Log:        pt.appending(newLog(nc, pt.id.Stream(), "")),
 		Dead:       pt.appending(pt.deadLog(pipelineSource)),
 		Checkpoint: pt.checkpoint(),
@@ -275,7 +276,7 @@ func (pt *port) door() *pipeline.Door {
 		Trim:       trimInbox(nc, pt.id.InboxStream()),
 	}
 	if pt.out.Type == product.Object {
-		d.Inbox = pt.openListing
+		d.Inbox, d.Stream = pt.openListing, pt.files().Stream()
 		d.Trim = func(context.Context, string, record.Seq) error { return nil } // it is what is known of the files
 	}
 	return d

@@ -174,9 +174,9 @@ func trimInbox(nc *mesh.Conn, stream string) pipeline.TrimInbox {
 
 // logSpec is the stream that holds a port's records.
 func logSpec(id product.PortID, out *product.Output, version string) (mesh.StreamSpec, error) {
-	if out.Type == product.Object { // it bounds the files, and each that goes is a delete here
+	if out.Type == product.Object { // the rest bounds the files, and each that goes is a delete here
 		listed := *out
-		listed.Retention = product.Retention{}
+		listed.Retention = product.Retention{Compact: out.Retention.Compact}
 		out = &listed
 	}
 	var maxBytes int64
@@ -226,7 +226,7 @@ func mirrorSpec(id product.PortID, out *product.Output, reader string) mesh.Stre
 		Compress: out.Stream.Compression == product.CompressionS2,
 		Metadata: monitored(map[string]string{catalog.MetaSource: id.String()}, out, true),
 	}
-	if out.Retention.Compact {
+	if out.Retention.Compact && !id.Objects { // all the chunks of a file have one subject
 		spec.MaxMsgsPerSubject = 1
 	}
 	return spec

@@ -84,7 +84,10 @@ func runObjectPut(ctx context.Context, g *globals, o objectPutOpts) error {
 		for _, file := range o.Files {
 			f, err := putFile(ctx, g, c, o, file)
 			if err != nil {
-				return errors.Join(err, g.objects(o.Output, put))
+				if len(put) > 0 {
+					err = errors.Join(err, g.objects(o.Output, put)) // which are there all the same
+				}
+				return err
 			}
 			put = append(put, f)
 		}

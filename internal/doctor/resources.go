@@ -52,7 +52,7 @@ func unboundedPorts(f *Folders) (found []Finding) {
 			return
 		}
 		for _, out := range p.Spec.Outputs {
-			if r := out.Retention; r.Age == 0 && r.Bytes == "" && r.Records == 0 && !r.Compact {
+			if r := out.Retention; r.Age == 0 && r.Bytes == "" && r.Records == 0 && (!r.Compact || out.Type == product.Object) {
 				found = append(found, Finding{Where: file, Seen: fmt.Sprintf("port %s keeps every record, on a volume of %s", out.Name, p.Spec.Storage.Size)})
 			}
 		}

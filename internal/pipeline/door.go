@@ -24,6 +24,7 @@ type Door struct {
 	Contract   *contract.Contract
 	Output     product.Output // what the contract is of
 	Inbox      OpenSource
+	Stream     string // that Inbox reads
 	Log        Log
 	Dead       Log // the dead letters of this port
 	Checkpoint Checkpoint
@@ -217,7 +218,7 @@ func (r *doorRun) line(m *Message, at Position, line []byte) {
 	out, err := encoder.encode(line)
 	switch {
 	case err != nil:
-		origin := fmt.Sprintf("%s:%d:%d", r.Port.InboxStream(), m.Seq, at.Index)
+		origin := fmt.Sprintf("%s:%d:%d", r.Stream, m.Seq, at.Index)
 		r.letters = append(r.letters, newLetter(r.Port, subjectTail(m.Subject), origin, err.Error(), line, at))
 	case r.dropped > 0:
 		r.dropped--

@@ -26,7 +26,7 @@ func newDoorWorld(t *testing.T, rng *rand.Rand, p *plan, dir string) *doorWorld 
 	w := &doorWorld{plan: p, rng: rng, inbox: newStream(p), log: newStream(p), dead: newStream(p), rows: map[string]int{}}
 	c, out := ordersOf(t, product.State, 20)
 	w.door = Door{
-		Port: port, Contract: c, Output: out, Inbox: w.inbox.open, Log: w.log, Dead: w.dead,
+		Port: port, Contract: c, Output: out, Inbox: w.inbox.open, Stream: port.InboxStream(), Log: w.log, Dead: w.dead,
 		Checkpoint: Checkpoint{Path: file(dir, "door.position"), lazy: true}, Trim: w.inbox.trim,
 	}
 	return w

@@ -12,7 +12,7 @@ func TestObjectPort(t *testing.T) {
 		t.Fatal(problems)
 	}
 	o := p.Output("scans")
-	if !reflect.DeepEqual(o.Schema, ObjectColumns()) || !reflect.DeepEqual(o.Key, []string{"name"}) || !o.Latest() || o.Drops() {
+	if !reflect.DeepEqual(o.Schema, ObjectColumns()) || !reflect.DeepEqual(o.Key, []string{"name"}) || !o.Latest() || !o.Retention.Compact || o.Drops() {
 		t.Errorf("output %+v", o)
 	}
 	id := p.ID("scans")

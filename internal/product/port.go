@@ -109,7 +109,7 @@ type Retention struct {
 	Age     Duration `json:"age,omitempty" doc:"An event port drops older records, an object port older files."`
 	Bytes   Quantity `json:"bytes,omitempty" doc:"An event port drops its oldest records beyond this size; an object port takes no more files."`
 	Records int      `json:"records,omitempty" doc:"An event port drops its oldest records beyond this number."`
-	Compact bool     `json:"compact,omitempty" doc:"A state port keeps only the latest record of each key."`
+	Compact bool     `json:"compact,omitempty" doc:"A state port keeps only the latest record of each key; an object port always does."`
 }
 
 // bounds says whether anything goes by age, size or number.

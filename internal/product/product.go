@@ -168,8 +168,11 @@ func (p *Product) setDefaults() {
 	s.Resources.CPU = cmp.Or(s.Resources.CPU, "500m")
 	s.Resources.Memory = cmp.Or(s.Resources.Memory, "1Gi")
 	for i := range s.Outputs {
-		if o := &s.Outputs[i]; o.Type == Object && o.Schema == nil && o.Key == nil {
-			o.Schema, o.Key = ObjectColumns(), []string{objectKey}
+		if o := &s.Outputs[i]; o.Type == Object {
+			o.Retention.Compact = true // of its listing, whose older records are of no file any more
+			if o.Schema == nil && o.Key == nil {
+				o.Schema, o.Key = ObjectColumns(), []string{objectKey}
+			}
 		}
 		s.Outputs[i].requireKey()
 	}

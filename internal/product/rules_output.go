@@ -76,9 +76,6 @@ func (c *checker) object(path string, o *Output) {
 	if o.Retention.Records > 0 {
 		c.add(path+".retention.records", "use age or bytes", "records is for event ports")
 	}
-	if o.Retention.Compact {
-		c.add(path+".retention.compact", "leave it out", "compact is for state ports")
-	}
 	c.oneOf(path+".stream.compression", o.Stream.Compression, compressions)
 	if o.Stream.Duplicates != 0 {
 		c.add(path+".stream.duplicates", "leave it out", "duplicates has no meaning for files")
