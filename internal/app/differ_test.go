@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,6 +35,45 @@ var (
 // Whatever SELECT people write, the mesh answers as one DuckDB that holds all the tables.
 func TestRandomStatementsAreAnsweredAsByOneDatabase(t *testing.T) {
 	d := startDiffer(t)
+	d.askRandomly(t, *differQueries, func(seed uint64) *differ {
+		return d.within([]federate.Limits{byKeys, {}}[seed%2])
+	})
+}
+
+// The same as of a moment that has passed, while records come, change and go.
+func TestRandomStatementsAsOfEarlierWhileDataMoves(t *testing.T) {
+	d := startDiffer(t)
+	d.asOf = map[string]string{"": time.Now().UTC().Format(time.RFC3339Nano)}
+	moving := newGroup(t.Context())
+	defer moving.stop()
+	var moved atomic.Int64
+	for i, table := range d.tables {
+		if len(table.Lines) == 0 {
+			continue
+		}
+		rng := rand.New(rand.NewPCG(*differSeed, uint64(i)))
+		moving.run(func(ctx context.Context) {
+			for ctx.Err() == nil {
+				at := rng.IntN(len(table.Lines))
+				lines := table.Lines[at:min(at+50, len(table.Lines))]
+				sent, err := d.sendLines(ctx, table, lines)
+				if err != nil && ctx.Err() == nil || sent.Dead > 0 {
+					t.Errorf("publish to %s: %+v, %v", table.SQL(), sent, err)
+					return
+				}
+				moved.Add(int64(len(lines)))
+			}
+		})
+	}
+	d.askRandomly(t, *differQueries/5, func(uint64) *differ { return d })
+	t.Logf("%d records came meanwhile", moved.Load())
+	if moved.Load() == 0 {
+		t.Error("nothing moved meanwhile")
+	}
+}
+
+// askRandomly asks so many statements, four at a time, each of what by gives for its seed.
+func (d *differ) askRandomly(t *testing.T, statements int, by func(seed uint64) *differ) {
 	var refused, differ atomic.Int64
 	next := make(chan uint64)
 	var asking sync.WaitGroup
@@ -41,7 +81,7 @@ func TestRandomStatementsAreAnsweredAsByOneDatabase(t *testing.T) {
 		asking.Go(func() {
 			for seed := range next {
 				s := sqltest.Make(d.tables, seed)
-				d := d.within([]federate.Limits{byKeys, {}}[seed%2])
+				d := by(seed)
 				difference, err := d.compare(t.Context(), s)
 				if err != nil {
 					refused.Add(1)
@@ -53,17 +93,17 @@ func TestRandomStatementsAreAnsweredAsByOneDatabase(t *testing.T) {
 			}
 		})
 	}
-	for i := range *differQueries {
+	for i := range statements {
 		next <- *differSeed + uint64(i)
 	}
 	close(next)
 	asking.Wait()
-	t.Logf("%d statements, %d refused by both", *differQueries, refused.Load())
+	t.Logf("%d statements, %d refused by both", statements, refused.Load())
 	if n := differ.Load(); n > 0 {
-		t.Errorf("%d of %d differ", n, *differQueries)
+		t.Errorf("%d of %d differ", n, statements)
 	}
-	if int(refused.Load())*10 > *differQueries {
-		t.Errorf("%d of %d statements were refused: they prove little", refused.Load(), *differQueries)
+	if int(refused.Load())*10 > statements {
+		t.Errorf("%d of %d statements were refused: they prove little", refused.Load(), statements)
 	}
 }
 
@@ -72,6 +112,7 @@ type differ struct {
 	*world
 	tables []*sqltest.Table
 	one    *olap.DB
+	asOf   map[string]string // when the mesh is asked about
 }
 
 // within is d with a client of those limits.
@@ -153,14 +194,25 @@ func (d *differ) send(t *testing.T, table *sqltest.Table) {
 	if len(table.Lines) == 0 {
 		return
 	}
-	lines := make([]string, len(table.Lines))
-	for i, l := range table.Lines {
-		lines[i] = string(l)
+	sent, err := d.sendLines(t.Context(), table, table.Lines)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if sent := d.publish(t, table.Product+"."+table.Port, lines...); sent.Dead > 0 {
+	if sent.Dead > 0 {
 		letters, err := d.client.DeadLetters(t.Context(), table.Product+"."+table.Port)
 		t.Fatalf("%d rows of %s were refused: %.1000v %v", sent.Dead, table.SQL(), letters, err)
 	}
+}
+
+func (d *differ) sendLines(ctx context.Context, table *sqltest.Table, lines [][]byte) (Sent, error) {
+	return d.client.Publish(ctx, table.Product+"."+table.Port, func() ([]byte, error) {
+		if len(lines) == 0 {
+			return nil, io.EOF
+		}
+		line := lines[0]
+		lines = lines[1:]
+		return line, nil
+	}, PublishOptions{})
 }
 
 // report tells of a statement that is answered differently, in its simplest form.
@@ -201,7 +253,7 @@ func (d *differ) askOne(ctx context.Context, s sqltest.Statement) (*answered, er
 }
 
 func (d *differ) askMesh(ctx context.Context, s sqltest.Statement) (*answered, error) {
-	rows, err := d.client.Query(ctx, serve.QueryRequest{SQL: s.SQL, Args: s.Args})
+	rows, err := d.client.Query(ctx, serve.QueryRequest{SQL: s.SQL, Args: s.Args, AsOf: d.asOf})
 	if err != nil {
 		return nil, err
 	}

@@ -211,7 +211,8 @@ func (b *bounded) Next(ctx context.Context, limit int) ([]pipeline.Message, erro
 	return nil, ctx.Err()
 }
 
-// checkAsOf refuses moments that mean no table of a statement, or more than one log's.
+// checkAsOf refuses moments that are said of what a statement does not read, and numbers of
+// records that could be those of several logs.
 func checkAsOf(all map[string]string, tables []routed) error {
 	for name, text := range all {
 		m, err := parseMoment(text)
@@ -225,7 +226,7 @@ func checkAsOf(all map[string]string, tables []routed) error {
 			}
 		}
 		switch {
-		case len(meant) == 0:
+		case len(meant) == 0 && name != "":
 			return fault.New(fault.Invalid, "name a product or port that the statement reads", "the statement reads nothing of %q, so there is no as of", name)
 		case len(meant) > 1 && m.time.IsZero():
 			return fault.New(fault.Invalid, "say whose it is, as in flights=123, or give a time", "%d ports are read, and %s is a record's number in one log", len(meant), text)
