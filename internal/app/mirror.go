@@ -122,7 +122,7 @@ func (p *Product) openMirror(ctx context.Context, id product.PortID, out *produc
 	if id.Objects {
 		m.steps.run(func(ctx context.Context) {
 			sweeping(ctx, p.o.MaintainEvery, m.log, func(error) {}, func(ctx context.Context) error {
-				return sweepReplica(ctx, p.leaf.Conn(), mesh.FilesOf(p.leaf.Conn(), id))
+				return sweepReplica(ctx, p.leaf.Conn(), mesh.FilesOf(p.leaf.Conn(), id), replicaGrace)
 			})
 		})
 	}

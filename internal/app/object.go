@@ -199,8 +199,9 @@ func (pt *port) expire(ctx context.Context, name string) (bool, error) {
 }
 
 // sweepReplica removes chunks of a copy that belong to no file any more: what its origin
-// removed does not go by itself. A copy that is behind is left alone.
-func sweepReplica(ctx context.Context, nc *mesh.Conn, files mesh.Files) error {
+// removed does not go by itself. They must be as old as grace, and a copy that is behind is
+// left alone.
+func sweepReplica(ctx context.Context, nc *mesh.Conn, files mesh.Files, grace time.Duration) error {
 	s, err := mesh.State(ctx, nc, "", files.Stream())
 	if err != nil || s.MirrorLag > 0 || s.MirrorActive < 0 || s.MirrorActive > sourceQuiet {
 		return err
@@ -227,7 +228,7 @@ func sweepReplica(ctx context.Context, nc *mesh.Conn, files mesh.Files) error {
 		if err != nil {
 			return err
 		}
-		if time.Since(grown) < replicaGrace {
+		if time.Since(grown) < grace {
 			continue
 		}
 		if err := files.Drop(ctx, content); err != nil {
