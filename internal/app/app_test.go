@@ -111,9 +111,20 @@ func startWorldWith(t *testing.T, o MeshOptions) *world {
 	return w
 }
 
+// closeAtEnd closes the client when the test ends.
+func closeAtEnd(t testing.TB, c *Client) {
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func (w *world) stop(t *testing.T) {
 	if w.client != nil {
-		w.client.Close()
+		if err := w.client.Close(); err != nil {
+			t.Error(err)
+		}
 		w.client = nil
 	}
 	if w.mesh != nil {

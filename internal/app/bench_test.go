@@ -111,7 +111,7 @@ func benchMesh(b *testing.B) (*Mesh, *Client) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(c.Close)
+	closeAtEnd(b, c)
 	return m, c
 }
 

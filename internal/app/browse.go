@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -34,13 +35,14 @@ func Browse(ctx context.Context, o ClientOptions) (*Browser, error) {
 }
 
 // Close ends every connection.
-func (b *Browser) Close() {
+func (b *Browser) Close() (err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, c := range append(b.spent, b.c) {
-		c.Close()
+		err = errors.Join(err, c.Close())
 	}
 	b.spent = nil
+	return err
 }
 
 func (b *Browser) client() *Client {

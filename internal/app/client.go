@@ -34,6 +34,7 @@ type ClientOptions struct {
 // Client asks a running mesh.
 type Client struct {
 	nc     *mesh.Conn
+	here   local
 	limits federate.Limits // of queries over several products; zero for the usual ones
 }
 
@@ -89,8 +90,11 @@ func oneMesh(running []Running) (nodes string, ok bool) {
 	return strings.Join(urls, ","), true
 }
 
-// Close ends the connection.
-func (c *Client) Close() { c.nc.Close() }
+// Close ends the connection. No answer may be open any more.
+func (c *Client) Close() error {
+	c.nc.Close()
+	return c.here.close()
+}
 
 // Catalog is every product that has registered, by name.
 func (c *Client) Catalog(ctx context.Context) (catalog.Catalog, error) {

@@ -67,7 +67,7 @@ func startHubCluster(t *testing.T) (*hubCluster, *Client) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(client.Close)
+	closeAtEnd(t, client)
 	return c, client
 }
 

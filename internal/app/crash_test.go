@@ -127,7 +127,7 @@ func (r *crashRun) open(t *testing.T) {
 	if r.client, err = Dial(t.Context(), ClientOptions{StateDir: r.hub.State}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(r.client.Close)
+	closeAtEnd(t, r.client)
 }
 
 // round kills one process at some moment and starts it again. Now and then the new

@@ -35,9 +35,8 @@ var (
 // Whatever SELECT people write, the mesh answers as one DuckDB that holds all the tables.
 func TestRandomStatementsAreAnsweredAsByOneDatabase(t *testing.T) {
 	d := startDiffer(t)
-	d.askRandomly(t, *differQueries, func(seed uint64) *differ {
-		return d.within([]federate.Limits{byKeys, {}}[seed%2])
-	})
+	keyed := d.within(t, byKeys)
+	d.askRandomly(t, *differQueries, func(seed uint64) *differ { return []*differ{keyed, d}[seed%2] })
 }
 
 // The same as of a moment that has passed, while records come, change and go.
@@ -111,14 +110,19 @@ func (d *differ) askRandomly(t *testing.T, statements int, by func(seed uint64) 
 type differ struct {
 	*world
 	tables []*sqltest.Table
-	one    *olap.DB
+	one    *olap.Stage
 	asOf   map[string]string // when the mesh is asked about
 }
 
 // within is d with a client of those limits.
-func (d *differ) within(limits federate.Limits) *differ {
+func (d *differ) within(t *testing.T, limits federate.Limits) *differ {
 	world, other := *d.world, *d
 	world.client, other.world = &Client{nc: d.client.nc, limits: limits}, &world
+	t.Cleanup(func() {
+		if err := world.client.here.close(); err != nil {
+			t.Error(err)
+		}
+	})
 	return &other
 }
 
@@ -136,15 +140,16 @@ func startDiffer(t *testing.T) *differ {
 		}
 	}
 	d := &differ{world: startWorld(t, t.TempDir(), dirs...), tables: tables}
-	if d.one, err = olap.OpenMemory(t.Context(), olap.Options{TempDir: t.TempDir()}); err != nil {
+	db, err := olap.OpenMemory(t.Context(), olap.Options{TempDir: t.TempDir()})
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := d.one.Close(); err != nil {
+		if err := db.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	d.load(t)
+	d.load(t, db)
 	for _, table := range tables {
 		d.send(t, table)
 	}
@@ -152,7 +157,7 @@ func startDiffer(t *testing.T) *differ {
 }
 
 // load puts the rows into the one database.
-func (d *differ) load(t *testing.T) {
+func (d *differ) load(t *testing.T, db *olap.DB) {
 	var places []olap.Place
 	var columns [][]string
 	for _, table := range d.tables {
@@ -166,10 +171,11 @@ func (d *differ) load(t *testing.T) {
 			columns[len(columns)-1] = append(columns[len(columns)-1], f.Name)
 		}
 	}
-	stage, err := d.one.NewStage(t.Context(), places, time.Now())
+	stage, err := db.NewStage(t.Context(), places, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
+	d.one = stage
 	if err := stage.Clear(t.Context(), columns); err != nil {
 		t.Fatal(err)
 	}

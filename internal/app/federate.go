@@ -19,29 +19,36 @@ import (
 	"github.com/meshctl/meshctl/internal/serve"
 )
 
-// joinMemory is what the tables and joins of one query take in the asking process; beyond
+// joinMemory is what the tables and joins of a client's queries take in its process; beyond
 // it they wait on disk.
 const joinMemory = 2 << 30
 
-// local is a database of this process, opened when something first needs it: most
-// statements are their owner's alone, and opening it takes longer than answering them.
+// local is the database in which a client puts together answers over several products. It is
+// opened when something first needs it: most statements are their owner's alone.
 type local struct {
+	mu    sync.Mutex
 	db    *olap.DB
 	spill string
 }
 
 func (l *local) open(ctx context.Context) (_ *olap.DB, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.db != nil {
 		return l.db, nil
 	}
-	if l.spill, err = os.MkdirTemp("", "meshctl-query-"); err != nil {
-		return nil, fmt.Errorf("make a folder for what a query has no memory for: %w", err)
+	if l.spill == "" {
+		if l.spill, err = os.MkdirTemp("", "meshctl-query-"); err != nil {
+			return nil, fmt.Errorf("make a folder for what a query has no memory for: %w", err)
+		}
 	}
 	l.db, err = olap.OpenMemory(ctx, olap.Options{TempDir: l.spill, MemoryLimit: joinMemory})
 	return l.db, err
 }
 
 func (l *local) close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	var err error
 	if l.db != nil {
 		err = l.db.Close()
@@ -129,29 +136,35 @@ func (j *join) did(step Step, began time.Time) {
 }
 
 // queryHere fetches of the tables what the statement needs, and runs it over that in this process.
-func (c *Client) queryHere(ctx context.Context, l *local, tables []routed, r serve.QueryRequest, began time.Time) (*Answer, error) {
-	here, err := l.open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if len(tables) == 0 {
-		return (&join{began: began}).answer(ctx, here, r)
-	}
-	j, err := c.newJoin(ctx, here, tables, r)
+func (c *Client) queryHere(ctx context.Context, tables []routed, r serve.QueryRequest, began time.Time) (*Answer, error) {
+	j, err := c.newJoin(ctx, tables, r)
 	if err != nil {
 		return nil, err
 	}
 	j.began = began
-	j.did(Step{What: "plan"}, began)
-	if err := j.fill(ctx); err != nil {
-		return nil, err
+	var a *Answer
+	if len(tables) > 0 {
+		j.did(Step{What: "plan"}, began)
+		err = j.fill(ctx)
 	}
-	return j.answer(ctx, here, r)
+	if err == nil {
+		a, err = j.answer(ctx, r)
+	}
+	if err != nil {
+		return nil, errors.Join(err, j.stage.Close())
+	}
+	answered := a.close
+	a.close = func() error { return errors.Join(answered(), j.stage.Close()) }
+	return a, nil
 }
 
 // newJoin sets the stage, and plans what to fetch.
-func (c *Client) newJoin(ctx context.Context, here *olap.DB, tables []routed, r serve.QueryRequest) (*join, error) {
+func (c *Client) newJoin(ctx context.Context, tables []routed, r serve.QueryRequest) (*join, error) {
 	list, err := origins(tables)
+	if err != nil {
+		return nil, err
+	}
+	here, err := c.here.open(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -160,10 +173,13 @@ func (c *Client) newJoin(ctx context.Context, here *olap.DB, tables []routed, r 
 		places[i] = o.place
 	}
 	j := &join{c: c, origins: list, partial: r.AllowPartial, asOf: r.AsOf, marks: map[string]record.Watermark{}}
-	if j.stage, err = here.NewStage(ctx, places, time.Now()); err != nil {
-		return nil, err
+	if j.stage, err = here.NewStage(ctx, places, time.Now()); err != nil || len(list) == 0 {
+		return j, err
 	}
-	return j, j.plan(ctx, r)
+	if err := j.plan(ctx, r); err != nil {
+		return nil, errors.Join(err, j.stage.Close())
+	}
+	return j, nil
 }
 
 // plan decides what to fetch. A statement that cannot be planned has its tables fetched
@@ -216,9 +232,9 @@ func (j *join) tables() []int {
 }
 
 // answer runs the statement over what was fetched.
-func (j *join) answer(ctx context.Context, here *olap.DB, r serve.QueryRequest) (*Answer, error) {
+func (j *join) answer(ctx context.Context, r serve.QueryRequest) (*Answer, error) {
 	began := time.Now()
-	rows, err := here.Query(ctx, olap.Query{SQL: r.SQL, Named: r.Args, MaxRows: r.Limit})
+	rows, err := j.stage.Query(ctx, olap.Query{SQL: r.SQL, Named: r.Args, MaxRows: r.Limit})
 	if err != nil {
 		return nil, err
 	}
@@ -240,7 +256,7 @@ func (j *join) answer(ctx context.Context, here *olap.DB, r serve.QueryRequest) 
 		close: rows.Close,
 		steps: func() []Step { return j.steps },
 		plan: func(ctx context.Context) (string, error) {
-			a, err := j.answer(ctx, here, serve.QueryRequest{SQL: "EXPLAIN " + r.SQL, Args: r.Args})
+			a, err := j.answer(ctx, serve.QueryRequest{SQL: "EXPLAIN " + r.SQL, Args: r.Args})
 			if err != nil {
 				return "", err
 			}

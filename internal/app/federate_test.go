@@ -135,7 +135,7 @@ var cities = []string{"Rome", "Oslo", "Ruse", "São", ""}
 func pick(r *rand.Rand, list ...string) string { return list[r.IntN(len(list))] }
 
 // oneDatabase holds all rows of all ports of the mesh.
-func oneDatabase(t *testing.T, w *world) *olap.DB {
+func oneDatabase(t *testing.T, w *world) *olap.Stage {
 	t.Helper()
 	all, err := w.client.Catalog(t.Context())
 	if err != nil {
@@ -188,7 +188,7 @@ func oneDatabase(t *testing.T, w *world) *olap.DB {
 			t.Fatal(err)
 		}
 	}
-	return db
+	return stage
 }
 
 // texts are an answer's rows as text, its columns' names and types first.
@@ -225,7 +225,7 @@ func texts(ctx context.Context, rows olap.Batches, sorted bool) ([]string, error
 var ordered = regexp.MustCompile(`ORDER BY ALL( LIMIT \d+)?$`)
 
 // agree says whether the mesh answers as the one database does.
-func agree(t *testing.T, w *world, db *olap.DB, sql string, args map[string]any) (answered bool) {
+func agree(t *testing.T, w *world, db *olap.Stage, sql string, args map[string]any) (answered bool) {
 	t.Helper()
 	want, err := func() ([]string, error) {
 		rows, err := db.Query(t.Context(), olap.Query{SQL: sql, Named: args})
@@ -351,9 +351,9 @@ func asked(t *testing.T, sql string) string {
 		}
 		all = append(all, e)
 	}
-	l := &local{}
-	defer l.close()
-	db, err := l.open(t.Context())
+	c := &Client{}
+	defer c.here.close()
+	db, err := c.here.open(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -365,7 +365,7 @@ func asked(t *testing.T, sql string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j, err := (&Client{}).newJoin(t.Context(), db, tables, serve.QueryRequest{SQL: sql})
+	j, err := c.newJoin(t.Context(), tables, serve.QueryRequest{SQL: sql})
 	if err != nil {
 		t.Fatal(err)
 	}

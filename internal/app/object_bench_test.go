@@ -41,7 +41,7 @@ func BenchmarkObject(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(c.Close)
+	closeAtEnd(b, c)
 	raw, err := mesh.StartRawObjects(b.Context(), b.TempDir())
 	if err != nil {
 		b.Fatal(err)

@@ -116,7 +116,7 @@ func TestKilledPutLeavesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(c.Close)
+	closeAtEnd(t, c)
 	w := &world{client: c}
 	old := randomBytes(3 << 20)
 	awaiting(t, "the product is in the catalog", func() bool { _, _, err := c.Port(t.Context(), "papers.scans"); return err == nil })

@@ -52,19 +52,13 @@ func (a *Answer) Close() error { return a.close() }
 
 // Query runs one SELECT over the mesh. One that reads a single product is answered by
 // that product; for several, what it needs of their tables is fetched and joined here.
-func (c *Client) Query(ctx context.Context, r serve.QueryRequest) (_ *Answer, err error) {
+func (c *Client) Query(ctx context.Context, r serve.QueryRequest) (*Answer, error) {
 	began := time.Now()
 	all, err := c.Catalog(ctx)
 	if err != nil {
 		return nil, err
 	}
-	l := local{}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, l.close())
-		}
-	}()
-	refs, err := c.tablesOf(ctx, all, &l, r.SQL)
+	refs, err := c.tablesOf(ctx, all, r.SQL)
 	if err != nil {
 		return nil, hintQuotes(r.SQL, err)
 	}
@@ -82,20 +76,18 @@ func (c *Client) Query(ctx context.Context, r serve.QueryRequest) (_ *Answer, er
 		err = sinceWhen(err, tables)
 	}
 	if owner == "" || r.AllowPartial && len(tables) > 0 && fault.KindOf(err) == fault.Unavailable {
-		a, err = c.queryHere(ctx, &l, tables, r, began)
+		a, err = c.queryHere(ctx, tables, r, began)
 	}
 	if err != nil {
 		return nil, err
 	}
-	answered := a.close
-	a.close = func() error { return errors.Join(answered(), l.close()) }
 	a.began = began
 	return a, nil
 }
 
 // tablesOf are the tables that a statement names. A product that seems to be named in it
 // reads it, for it has a database open; where none can, this process does.
-func (c *Client) tablesOf(ctx context.Context, all catalog.Catalog, l *local, sql string) ([]olap.TableRef, error) {
+func (c *Client) tablesOf(ctx context.Context, all catalog.Catalog, sql string) ([]olap.TableRef, error) {
 	text := strings.ToLower(sql)
 	for i := range all {
 		name := all[i].Product.Metadata.Name
@@ -108,7 +100,7 @@ func (c *Client) tablesOf(ctx context.Context, all catalog.Catalog, l *local, sq
 		}
 		break
 	}
-	here, err := l.open(ctx)
+	here, err := c.here.open(ctx)
 	if err != nil {
 		return nil, err
 	}

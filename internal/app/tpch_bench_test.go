@@ -49,7 +49,7 @@ func BenchmarkTPCH(b *testing.B) {
 }
 
 // benchQueries asks each query once, and then again.
-func (p *processes) benchQueries(b *testing.B, one *olap.DB, tables []tpch.Table, scale float64) {
+func (p *processes) benchQueries(b *testing.B, one *olap.Stage, tables []tpch.Table, scale float64) {
 	sizes := arrowSizes(b, one, tables)
 	d := &differ{world: &world{client: p.client}, one: one}
 	var first, again, moved []float64
@@ -66,7 +66,7 @@ func (p *processes) benchQueries(b *testing.B, one *olap.DB, tables []tpch.Table
 		local := bestOf(3, func() { drainLocal(b, one, sql) })
 		bytes := float64(after.InBytes + after.OutBytes - before.InBytes - before.OutBytes)
 		first, again = append(first, took.Seconds()/local.Seconds()), append(again, repeated.Seconds()/local.Seconds())
-		moved = append(moved, 100*bytes/named(b, one, sql, sizes))
+		moved = append(moved, 100*bytes/p.named(b, sql, sizes))
 		difference, err := d.compare(b.Context(), sqltest.Statement{SQL: sql, Ordered: true})
 		if difference == "" && err == nil {
 			equal++
@@ -82,7 +82,7 @@ func (p *processes) benchQueries(b *testing.B, one *olap.DB, tables []tpch.Table
 }
 
 // arrowSizes are the bytes of each table as Arrow.
-func arrowSizes(b *testing.B, one *olap.DB, tables []tpch.Table) map[string]float64 {
+func arrowSizes(b *testing.B, one *olap.Stage, tables []tpch.Table) map[string]float64 {
 	sizes := map[string]float64{}
 	for _, t := range tables {
 		rows, err := one.Query(b.Context(), olap.Query{SQL: "SELECT * FROM " + t.Name})
@@ -122,8 +122,12 @@ func arrowSize(data arrow.ArrayData) (sum float64) {
 }
 
 // named is the size of the tables that a statement names.
-func named(b *testing.B, one *olap.DB, sql string, sizes map[string]float64) (sum float64) {
-	refs, err := one.TablesIn(b.Context(), sql)
+func (p *processes) named(b *testing.B, sql string, sizes map[string]float64) (sum float64) {
+	here, err := p.client.here.open(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	refs, err := here.TablesIn(b.Context(), sql)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -147,7 +151,7 @@ func (p *processes) ask(b *testing.B, sql string) time.Duration {
 	return time.Since(began)
 }
 
-func drainLocal(b *testing.B, one *olap.DB, sql string) {
+func drainLocal(b *testing.B, one *olap.Stage, sql string) {
 	rows, err := one.Query(b.Context(), olap.Query{SQL: sql})
 	if err != nil {
 		b.Fatal(err)

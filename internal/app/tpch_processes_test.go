@@ -49,7 +49,7 @@ func startProcesses(b *testing.B, tables []tpch.Table) *processes {
 	if p.client, err = Dial(b.Context(), ClientOptions{StateDir: state}); err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(p.client.Close)
+	closeAtEnd(b, p.client)
 	until(b, func() (int, bool) {
 		all, err := p.client.Catalog(b.Context())
 		return 0, err == nil && len(all) == len(tables)
@@ -89,7 +89,7 @@ func (p *processes) start(b *testing.B, name string, args ...string) {
 }
 
 // bring imports a table, and waits until all of it is in segments.
-func (p *processes) bring(b *testing.B, one *olap.DB, table string) {
+func (p *processes) bring(b *testing.B, one *olap.Stage, table string) {
 	file := tpchFile(b, one, table, p.dir)
 	began := time.Now()
 	sent, err := p.client.Import(b.Context(), table, file, ImportOptions{})

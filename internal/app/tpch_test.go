@@ -54,21 +54,21 @@ func TestTPCHIsAnsweredAsByOneDatabase(t *testing.T) {
 }
 
 // tpchDatabase is one database with all the tables.
-func tpchDatabase(t testing.TB, tables []tpch.Table) *olap.DB {
+func tpchDatabase(t testing.TB, tables []tpch.Table) *olap.Stage {
 	t.Helper()
-	one, err := olap.OpenMemory(t.Context(), olap.Options{TempDir: t.TempDir()})
+	db, err := olap.OpenMemory(t.Context(), olap.Options{TempDir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := one.Close(); err != nil {
+		if err := db.Close(); err != nil {
 			t.Error(err)
 		}
 	})
 	var places []olap.Place
 	var columns [][]string
 	for _, table := range tables {
-		rows, err := one.Query(t.Context(), olap.Query{SQL: table.SQL + " LIMIT 0"})
+		rows, err := db.Query(t.Context(), olap.Query{SQL: table.SQL + " LIMIT 0"})
 		if err != nil {
 			t.Fatalf("make %s: %v", table.Name, err)
 		}
@@ -82,17 +82,17 @@ func tpchDatabase(t testing.TB, tables []tpch.Table) *olap.DB {
 			t.Fatal(err)
 		}
 	}
-	stage, err := one.NewStage(t.Context(), places, time.Now())
+	one, err := db.NewStage(t.Context(), places, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := stage.Clear(t.Context(), columns); err != nil {
+	if err := one.Clear(t.Context(), columns); err != nil {
 		t.Fatal(err)
 	}
 	for i, table := range tables {
-		rows, err := one.Query(t.Context(), olap.Query{SQL: table.SQL})
+		rows, err := db.Query(t.Context(), olap.Query{SQL: table.SQL})
 		if err == nil {
-			err = errors.Join(stage.Fill(t.Context(), i, rows.Next), rows.Close())
+			err = errors.Join(one.Fill(t.Context(), i, rows.Next), rows.Close())
 		}
 		if err != nil {
 			t.Fatalf("make %s: %v", table.Name, err)
@@ -102,7 +102,7 @@ func tpchDatabase(t testing.TB, tables []tpch.Table) *olap.DB {
 }
 
 // tpchFile is a table as a Parquet file.
-func tpchFile(t testing.TB, one *olap.DB, table, dir string) string {
+func tpchFile(t testing.TB, one *olap.Stage, table, dir string) string {
 	t.Helper()
 	file := filepath.Join(dir, table+".parquet")
 	rows, err := one.Query(t.Context(), olap.Query{SQL: "SELECT * FROM " + table})

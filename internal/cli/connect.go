@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"github.com/meshctl/meshctl/internal/app"
@@ -42,8 +43,7 @@ func (g *globals) withClient(ctx context.Context, limit time.Duration, do func(c
 	if err != nil {
 		return err
 	}
-	defer c.Close()
-	return do(ctx, c)
+	return errors.Join(do(ctx, c), c.Close())
 }
 
 // forwardedFor is how long the credential may be used that a command makes for itself.

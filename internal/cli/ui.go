@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -104,8 +105,7 @@ func (g *globals) browse(ctx context.Context, look func(source) error) error {
 	if err != nil {
 		return err
 	}
-	defer b.Close()
-	return look(source{b})
+	return errors.Join(look(source{b}), b.Close())
 }
 
 // source is the mesh as the screens ask it.

@@ -130,9 +130,9 @@ func (k *converter) chunk(rec arrow.RecordBatch) (duck.DataChunk, error) {
 	return duck.DataChunk{Ptr: out}, nil
 }
 
-// fill appends all batches that next gives until io.EOF, of one schema, to a table.
-func (c *conn) fill(ctx context.Context, schema, table string, next func(context.Context) (arrow.RecordBatch, error)) error {
-	a, err := c.appender("", schema, table)
+// fill appends all batches that next gives until io.EOF, of one schema, to a table (catalog "" is the database itself).
+func (c *conn) fill(ctx context.Context, catalog, schema, table string, next func(context.Context) (arrow.RecordBatch, error)) error {
+	a, err := c.appender(catalog, schema, table)
 	if err != nil {
 		return err
 	}

@@ -73,6 +73,8 @@ type DB struct {
 	texts texts // of somebody's statements
 	logic texts // of the product's own
 
+	stages atomic.Int64 // that were made
+
 	store   BucketOptions
 	cache   *cache // nil where segments are in the volume alone
 	process string // tells this DB from others of the same volume

@@ -88,7 +88,12 @@ func commit(t testing.TB, table *Table, upTo record.Seq, rows ...row) {
 }
 
 // lines is the answer of a query, one "a|b" a row.
-func lines(t testing.TB, db *DB, sql string, args ...any) []string {
+// asked is a DB or a Stage.
+type asked interface {
+	Query(context.Context, Query) (*Rows, error)
+}
+
+func lines(t testing.TB, db asked, sql string, args ...any) []string {
 	t.Helper()
 	rows, err := db.Query(context.Background(), Query{SQL: sql, Args: args})
 	if err != nil {

@@ -49,7 +49,7 @@ func writeParquet(ctx context.Context, path string, rows Batches) (err error) {
 	if err := c.exec(ctx, ddl); err != nil {
 		return err
 	}
-	if err := c.fill(ctx, "main", "answer", rows.Next); err != nil {
+	if err := c.fill(ctx, "", "main", "answer", rows.Next); err != nil {
 		return err
 	}
 	tmp := filepath.Join(scratch, "answer"+segmentExt)

@@ -27,8 +27,11 @@ type Query struct {
 // can read nothing but tables and change nothing. A statement that is to blame is
 // Rejected, a deadline is Timeout. Tables are named schema.table; a lone table name is
 // looked up in every schema, in the order in which they were made.
-func (db *DB) Query(ctx context.Context, q Query) (*Rows, error) {
-	r, err := db.pool.acquire(ctx)
+func (db *DB) Query(ctx context.Context, q Query) (*Rows, error) { return db.queryIn(ctx, q, "") }
+
+// queryIn is Query with a search path, "" for the usual one.
+func (db *DB) queryIn(ctx context.Context, q Query, path string) (*Rows, error) {
+	r, err := db.pool.acquireIn(ctx, path)
 	if err != nil {
 		return nil, refused("query", err)
 	}

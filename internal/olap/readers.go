@@ -34,7 +34,8 @@ const maxIdle = 8
 
 type reader struct {
 	*conn
-	path  []string // the search path it was given
+	path  []string // the schemas in which it looks a lone table name up
+	set   string   // the search path that it was given
 	views map[int64][]string
 	held  func() // lets go the segments that were brought for it; may be nil
 }
@@ -50,7 +51,10 @@ func newReaders(e *engine, log *slog.Logger) *readers {
 
 // acquire is a connection for one query. Files that are retired after this call stay
 // until it is released.
-func (p *readers) acquire(ctx context.Context) (*reader, error) {
+func (p *readers) acquire(ctx context.Context) (*reader, error) { return p.acquireIn(ctx, "") }
+
+// acquireIn is acquire with a search path, "" for the usual one.
+func (p *readers) acquireIn(ctx context.Context, set string) (*reader, error) {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
@@ -68,15 +72,18 @@ func (p *readers) acquire(ctx context.Context) (*reader, error) {
 		}
 		r = &reader{conn: c}
 	}
-	r.views = p.views
+	r.views, r.path = p.views, path
 	p.running[r] = p.epoch
 	p.mu.Unlock()
-	if !slices.Equal(r.path, path) {
-		if err := r.exec(ctx, setPath(path)); err != nil {
+	if set == "" {
+		set = searchPath(path)
+	}
+	if r.set != set {
+		if err := r.exec(ctx, setPath(set)); err != nil {
 			p.release(r)
 			return nil, err
 		}
-		r.path = path
+		r.set = set
 	}
 	return r, nil
 }
@@ -156,11 +163,14 @@ func (p *readers) close() {
 	p.idle = nil
 }
 
-// setPath is the statement that makes lone table names be looked up in the schemas.
-func setPath(schemas []string) string {
+// setPath is the statement that makes lone table names be looked up along a search path.
+func setPath(path string) string { return "SET search_path = " + literal(path) }
+
+// searchPath are schemas as a search path.
+func searchPath(schemas []string) string {
 	quoted := make([]string, len(schemas))
 	for i, s := range schemas {
 		quoted[i] = ident(s)
 	}
-	return "SET search_path = " + literal(strings.Join(quoted, ",")) // no spaces: DuckDB takes them for part of a name
+	return strings.Join(quoted, ",") // no spaces: DuckDB takes them for part of a name
 }

@@ -103,7 +103,7 @@ func TestHostileStatementsAreRejected(t *testing.T) {
 }
 
 // ask runs a statement to its end.
-func ask(db *DB, sql string) error {
+func ask(db asked, sql string) error {
 	rows, err := db.Query(context.Background(), Query{SQL: sql})
 	if err != nil {
 		return err

@@ -22,22 +22,40 @@ type Place struct {
 	Columns *arrow.Schema // all that it has
 }
 
-// Stage is a database in memory in which a statement finds its tables under their names,
-// for a coordinator: first empty ones to plan it on, then with the rows that it needs.
+// Stage is where a statement finds its tables under their names, for a coordinator: first
+// empty ones to plan it on, then with the rows that it needs. It is a database in memory of
+// its own, attached to the DB, whose memory and threads all its stages share.
 type Stage struct {
 	db     *DB
+	name   string // of its database
+	path   string // of those who query it
 	places []Place
 }
 
 // NewStage makes the tables, empty. A lone name means the place that bears it, whatever
 // tables the other places have. What the statement calls the present moment, with now()
-// or otherwise, is now, however often and wherever it is asked.
+// or otherwise, is now, however often and wherever it is asked. The stage must be closed.
 func (db *DB) NewStage(ctx context.Context, places []Place, now time.Time) (*Stage, error) {
-	s := &Stage{db, places}
-	db.pool.addPath("main")
-	sql := moments(now)
-	sql = append(sql, "CREATE SCHEMA IF NOT EXISTS "+ident(stageSchema))
-	for i, p := range places {
+	s := &Stage{db: db, name: fmt.Sprint(stageSchema, db.stages.Add(1)), places: places}
+	if err := s.attach(ctx); err != nil {
+		return nil, fmt.Errorf("make room for tables: %w", err)
+	}
+	sql, err := s.setting(now)
+	if err == nil {
+		err = s.run(ctx, sql)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("make empty tables: %w", err), s.Close())
+	}
+	return s, nil
+}
+
+// setting are the statements that make the stage's schemas and tables, and the path to them.
+func (s *Stage) setting(now time.Time) (sql []string, err error) {
+	sql = append(s.moments(now), "CREATE SCHEMA "+s.in(stageSchema))
+	known := []string{"main"}
+	path := []string{s.in("main")}
+	for i, p := range s.places {
 		names := make([]string, p.Columns.NumFields())
 		for j, f := range p.Columns.Fields() {
 			names[j] = f.Name
@@ -47,18 +65,48 @@ func (db *DB) NewStage(ctx context.Context, places []Place, now time.Time) (*Sta
 			return nil, err
 		}
 		for j := range p.Names {
-			ref := s.home(i, j)
-			sql = append(sql, "CREATE SCHEMA IF NOT EXISTS "+ident(ref.Schema))
-			if p.Names[j].Schema == "" {
-				db.pool.addPath(ref.Schema)
+			schema := s.home(i, j).Schema
+			if !slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, schema) }) {
+				known, sql = append(known, schema), append(sql, "CREATE SCHEMA "+s.in(schema))
+			}
+			if in := s.in(schema); p.Names[j].Schema == "" && !slices.Contains(path, in) {
+				path = append(path, in)
 			}
 		}
 		sql = append(sql, made...)
 	}
-	if err := s.run(ctx, sql); err != nil {
-		return nil, fmt.Errorf("make empty tables: %w", err)
+	s.path = strings.Join(path, ",")
+	return sql, nil
+}
+
+// in is a schema of the stage's database as SQL.
+func (s *Stage) in(schema string) string { return ident(s.name) + "." + ident(schema) }
+
+func (s *Stage) attach(ctx context.Context) error {
+	s.db.mu.Lock()
+	defer s.db.mu.Unlock()
+	if s.db.closed {
+		return errClosed
 	}
-	return s, nil
+	return s.db.w.exec(ctx, "ATTACH ':memory:' AS "+ident(s.name))
+}
+
+// Close lets go of the stage and what is on it. Nothing may run on it any more.
+func (s *Stage) Close() error {
+	s.db.mu.Lock()
+	defer s.db.mu.Unlock()
+	if s.db.closed {
+		return nil
+	}
+	if err := s.db.w.exec(context.Background(), "DETACH "+ident(s.name)); err != nil {
+		return fmt.Errorf("let go of tables: %w", err)
+	}
+	return nil
+}
+
+// Query is that of the DB, over the stage's tables.
+func (s *Stage) Query(ctx context.Context, q Query) (*Rows, error) {
+	return s.db.queryIn(ctx, q, s.path)
 }
 
 // home is name j of place i with a schema. That of a lone name is the place's own, unless
@@ -78,7 +126,7 @@ func (s *Stage) home(i, j int) TableRef {
 }
 
 // moments are the functions that tell the time, made to tell that one.
-func moments(now time.Time) []string {
+func (s *Stage) moments(now time.Time) []string {
 	at := now.UTC().Format("2006-01-02 15:04:05.000000")
 	whole := "TIMESTAMPTZ " + literal(at+"+00")
 	var sql []string
@@ -88,7 +136,7 @@ func moments(now time.Time) []string {
 		{"current_localtimestamp", "TIMESTAMP " + literal(at)}, {"current_localtime", "TIME " + literal(at[11:])},
 		{"get_current_time", "TIMETZ " + literal(at[11:]+"+00")},
 	} {
-		sql = append(sql, "CREATE OR REPLACE MACRO main."+ident(f.name)+"() AS "+f.is)
+		sql = append(sql, "CREATE MACRO "+s.in("main")+"."+ident(f.name)+"() AS "+f.is)
 	}
 	return sql
 }
@@ -123,10 +171,10 @@ func (s *Stage) define(i int, columns []string) ([]string, error) {
 	if len(have) == 0 {
 		have = []string{`"row" BOOLEAN`}
 	}
-	table := ident(stageSchema) + "." + ident(strconv.Itoa(i))
+	table := s.in(stageSchema) + "." + ident(strconv.Itoa(i))
 	sql := []string{"CREATE OR REPLACE TABLE " + table + " (" + strings.Join(have, ", ") + ")"}
 	for j := range s.places[i].Names {
-		sql = append(sql, "CREATE OR REPLACE VIEW "+s.home(i, j).SQL()+" AS SELECT "+strings.Join(shown, ", ")+" FROM "+table)
+		sql = append(sql, "CREATE OR REPLACE VIEW "+ident(s.name)+"."+s.home(i, j).SQL()+" AS SELECT "+strings.Join(shown, ", ")+" FROM "+table)
 	}
 	return sql, nil
 }
@@ -146,7 +194,7 @@ var planners = func() []string {
 // json_serialize_plan tells it. Read is asked for each plan that can be made, until it
 // accepts one.
 func (s *Stage) Plan(ctx context.Context, sql string, read func(plan []byte) error) (err error) {
-	r, err := s.db.pool.acquire(ctx)
+	r, err := s.db.pool.acquireIn(ctx, s.path)
 	if err != nil {
 		return err
 	}
@@ -196,18 +244,18 @@ func (s *Stage) Clear(ctx context.Context, columns [][]string) error {
 // cleared for, in the order of the table. All of them are there, or on an error none.
 // Several places are filled side by side.
 func (s *Stage) Fill(ctx context.Context, i int, next func(context.Context) (arrow.RecordBatch, error)) error {
-	r, err := s.db.pool.acquire(ctx)
+	r, err := s.db.pool.acquireIn(ctx, s.path)
 	if err != nil {
 		return err
 	}
 	defer s.db.pool.release(r)
-	return r.tx(ctx, func() error { return r.fill(ctx, stageSchema, strconv.Itoa(i), next) })
+	return r.tx(ctx, func() error { return r.fill(ctx, s.name, stageSchema, strconv.Itoa(i), next) })
 }
 
 // Keys are the values of column k of a SELECT over the places, as a JSON list of strings
 // or, for integers, of numbers, and how many there are; none when they are more than most.
 func (s *Stage) Keys(ctx context.Context, sql string, text bool, most int) (list string, n int64, err error) {
-	r, err := s.db.pool.acquire(ctx)
+	r, err := s.db.pool.acquireIn(ctx, s.path)
 	if err != nil {
 		return "", 0, err
 	}

@@ -2,6 +2,7 @@ package olap
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -66,16 +67,16 @@ func TestStageFillsSeveralPlacesAtOnce(t *testing.T) {
 		})
 	}
 	loads.Wait()
-	equal(t, "join", lines(t, s.db, `SELECT count(*), sum(len(x.lines))::BIGINT FROM "p-0".t0 x JOIN t2 y USING (id)`), []string{"38889|38898"})
+	equal(t, "join", lines(t, s, `SELECT count(*), sum(len(x.lines))::BIGINT FROM "p-0".t0 x JOIN t2 y USING (id)`), []string{"38889|38898"})
 	broken := func(context.Context) (arrow.RecordBatch, error) { return nil, io.ErrUnexpectedEOF }
 	if err := s.Fill(t.Context(), 3, broken); err == nil {
 		t.Fatal("a load whose source fails succeeded")
 	}
-	equal(t, "after a failed load", lines(t, s.db, `SELECT count(*) FROM "p-1".t3`), []string{"0"})
-	if err := ask(s.db, "SELECT * FROM read_csv('/etc/passwd')"); fault.KindOf(err) != fault.Rejected {
+	equal(t, "after a failed load", lines(t, s, `SELECT count(*) FROM "p-1".t3`), []string{"0"})
+	if err := ask(s, "SELECT * FROM read_csv('/etc/passwd')"); fault.KindOf(err) != fault.Rejected {
 		t.Fatalf("reading a file: %v; want it rejected", err)
 	}
-	if err := ask(s.db, "SET threads = 1"); fault.KindOf(err) != fault.Rejected {
+	if err := ask(s, "SET threads = 1"); fault.KindOf(err) != fault.Rejected {
 		t.Fatalf("a setting: %v; want it rejected", err)
 	}
 }
@@ -95,8 +96,44 @@ func TestStageHasNullsForWhatWasNotFetched(t *testing.T) {
 	if err := s.Fill(t.Context(), 0, times(one, 1)); err != nil {
 		t.Fatal(err)
 	}
-	equal(t, "columns", lines(t, s.db, `SELECT count(*), count(id), count(lines), typeof(any_value(lines)) = typeof((SELECT any_value(lines) FROM t0)) FROM "p-0".t0`), []string{"3|3|0|true"})
-	equal(t, "a lone name is its own place", lines(t, s.db, `SELECT count(*) FROM t0`), []string{"0"})
+	equal(t, "columns", lines(t, s, `SELECT count(*), count(id), count(lines), typeof(any_value(lines)) = typeof((SELECT any_value(lines) FROM t0)) FROM "p-0".t0`), []string{"3|3|0|true"})
+	equal(t, "a lone name is its own place", lines(t, s, `SELECT count(*) FROM t0`), []string{"0"})
+}
+
+// Stages of one database have nothing to do with each other, and leave nothing behind.
+func TestStagesAreApart(t *testing.T) {
+	s := newStage(t, TableRef{"p-0", "t0"}, TableRef{"", "t1"})
+	other, err := s.db.NewStage(t.Context(), []Place{{Names: []TableRef{{"P-0", "T0"}, {"p-0", "t9"}}, Home: "p-0", Columns: typesSchema}}, stageTime.AddDate(1, 0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := typesBatch(t, 7)
+	all := make([]string, typesSchema.NumFields())
+	for i, f := range typesSchema.Fields() {
+		all[i] = f.Name
+	}
+	if err := errors.Join(s.Clear(t.Context(), [][]string{all, nil}), other.Clear(t.Context(), [][]string{all}), s.Fill(t.Context(), 0, times(b.Columns, 1))); err != nil {
+		t.Fatal(err)
+	}
+	const sql = `SELECT count(*), year(now()) FROM "p-0".t0`
+	rows, err := s.Query(t.Context(), Query{SQL: sql})
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "beside a query of the one", lines(t, other, sql), []string{"0|2025"})
+	equal(t, "one", drain(t, rows), []string{"7|2024"})
+	if err := ask(other, `SELECT * FROM t1`); fault.KindOf(err) != fault.Rejected {
+		t.Errorf("a table of another stage: %v", err)
+	}
+	if err := errors.Join(s.Close(), other.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		if err := ask(s.db, `SELECT * FROM "p-0".t0`); fault.KindOf(err) != fault.Rejected {
+			t.Errorf("a table of a stage that is closed: %v", err)
+		}
+	}
+	equal(t, "databases that are left", lines(t, s.db, `SELECT DISTINCT database_name FROM duckdb_tables() ORDER BY 1`), []string{})
 }
 
 func TestStageTellsOneMoment(t *testing.T) {
@@ -104,7 +141,7 @@ func TestStageTellsOneMoment(t *testing.T) {
 	sql := `SELECT now() = get_current_timestamp(), now()::VARCHAR, current_timestamp = transaction_timestamp(), current_date::VARCHAR, today()::VARCHAR,
 		current_localtimestamp()::VARCHAR, localtimestamp::VARCHAR, current_time::VARCHAR, localtime::VARCHAR, get_current_time()::VARCHAR`
 	for range 2 {
-		equal(t, "moments", lines(t, s.db, sql), []string{strings.Join([]string{"true", "2024-05-06 07:08:09.123456+00", "true", "2024-05-06", "2024-05-06",
+		equal(t, "moments", lines(t, s, sql), []string{strings.Join([]string{"true", "2024-05-06 07:08:09.123456+00", "true", "2024-05-06", "2024-05-06",
 			"2024-05-06 07:08:09.123456", "2024-05-06 07:08:09.123456", "07:08:09.123456+00", "07:08:09.123456", "07:08:09.123456+00"}, "|")})
 	}
 }

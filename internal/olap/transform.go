@@ -109,11 +109,12 @@ func (db *DB) logicSession(ctx context.Context, schema string) (*logicSession, e
 	if len(path) < len(r.path) {
 		path = append([]string{schema}, path...)
 	}
-	if err := r.exec(ctx, setPath(path)); err != nil {
+	set := searchPath(path)
+	if err := r.exec(ctx, setPath(set)); err != nil {
 		db.pool.release(r)
 		return nil, err
 	}
-	r.path = path
+	r.path, r.set = path, set
 	// Not to be cancelled: it might have begun all the same, for whoever reads next.
 	if err := r.exec(context.WithoutCancel(ctx), "BEGIN TRANSACTION"); err != nil {
 		db.pool.release(r)

@@ -58,7 +58,7 @@ func (f *fake) requests() []serve.QueryRequest {
 
 func (f *fake) Where() string                   { return "nats://127.0.0.1:4222" }
 func (f *fake) Reach(ctx context.Context) error { return f.wait(ctx) }
-func (f *fake) Close()                          {}
+func (f *fake) Close() error                    { return nil }
 func (f *fake) Entries(context.Context, []string) ([]catalog.Entry, []string) {
 	return airline(), nil
 }

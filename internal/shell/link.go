@@ -126,8 +126,9 @@ func (l *link) catalog(ctx context.Context) (catalog.Catalog, error) {
 	}
 }
 
-func (l *link) close() {
+func (l *link) close() error {
 	if m := l.current(); m != nil {
-		m.Close()
+		return m.Close()
 	}
+	return nil
 }

@@ -29,7 +29,7 @@ type Mesh interface {
 	browse.Mesh
 	// WriteParquet writes rows to a Parquet file, which is there whole or not at all.
 	WriteParquet(ctx context.Context, path string, rows browse.Rows) error
-	Close()
+	Close() error
 }
 
 // Options say how the shell is to be.
@@ -80,8 +80,7 @@ func Run(ctx context.Context, o Options) error {
 	_, err := tea.NewProgram(m, opts...).Run()
 	cancel()
 	m.work.Wait()
-	err = errors.Join(err, m.forget(), m.out.close())
-	m.link.close()
+	err = errors.Join(err, m.forget(), m.out.close(), m.link.close())
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
