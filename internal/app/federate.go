@@ -12,6 +12,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/meshctl/meshctl/internal/contract"
+	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/federate"
 	"github.com/meshctl/meshctl/internal/olap"
 	"github.com/meshctl/meshctl/internal/product"
@@ -68,6 +69,8 @@ type origin struct {
 	none    bool     // no row of it matters
 	scans   []int    // of the plan, that read it
 	tables  []routed // that mean it
+	piece   string   // or the SELECT that it stands for, which reads the tables
+	few     bool     // of the piece's rows matter
 }
 
 // origins are the ports that the tables of a statement mean, each once.
@@ -108,6 +111,9 @@ func (o *origin) sql(where string) string {
 }
 
 func (o *origin) table() string {
+	if o.piece != "" {
+		return "(" + o.piece + ")"
+	}
 	return olap.TableRef{Schema: o.id.Product, Name: o.id.Tables(false)[0]}.SQL()
 }
 
@@ -117,6 +123,9 @@ type join struct {
 	stage   *olap.Stage
 	origins []origin
 	scans   *federate.Plan // without any for a statement that could not be planned
+	sql     string         // the statement, or what is left of it
+	moment  time.Time      // that it calls now
+	torn    bool           // a table was read as of two moments
 	partial bool           // who cannot be reached is left out
 	asOf    map[string]string
 
@@ -137,17 +146,29 @@ func (j *join) did(step Step, began time.Time) {
 
 // queryHere fetches of the tables what the statement needs, and runs it over that in this process.
 func (c *Client) queryHere(ctx context.Context, tables []routed, r serve.QueryRequest, began time.Time) (*Answer, error) {
-	j, err := c.newJoin(ctx, tables, r)
+	j, err := c.newJoin(ctx, tables, r, !r.AllowPartial)
 	if err != nil {
 		return nil, err
 	}
 	j.began = began
-	var a *Answer
 	if len(tables) > 0 {
 		j.did(Step{What: "plan"}, began)
 		err = j.fill(ctx)
 	}
+	if j.sql != r.SQL && (j.torn || fault.KindOf(err) == fault.Rejected) {
+		// A table moved between two requests, or an owner refuses what the statement as a whole may never come to.
+		if err := j.stage.Close(); err != nil {
+			return nil, err
+		}
+		if j, err = c.newJoin(ctx, tables, r, false); err != nil {
+			return nil, err
+		}
+		j.began = began
+		err = j.fill(ctx)
+	}
+	var a *Answer
 	if err == nil {
+		r.SQL = j.sql
 		a, err = j.answer(ctx, r)
 	}
 	if err != nil {
@@ -158,8 +179,9 @@ func (c *Client) queryHere(ctx context.Context, tables []routed, r serve.QueryRe
 	return a, nil
 }
 
-// newJoin sets the stage, and plans what to fetch.
-func (c *Client) newJoin(ctx context.Context, tables []routed, r serve.QueryRequest) (*join, error) {
+// newJoin sets the stage, and plans what to fetch; with pieces, owners may answer parts of the
+// statement by themselves.
+func (c *Client) newJoin(ctx context.Context, tables []routed, r serve.QueryRequest, pieces bool) (*join, error) {
 	list, err := origins(tables)
 	if err != nil {
 		return nil, err
@@ -168,18 +190,27 @@ func (c *Client) newJoin(ctx context.Context, tables []routed, r serve.QueryRequ
 	if err != nil {
 		return nil, err
 	}
-	places := make([]olap.Place, len(list))
-	for i, o := range list {
-		places[i] = o.place
-	}
-	j := &join{c: c, origins: list, partial: r.AllowPartial, asOf: r.AsOf, marks: map[string]record.Watermark{}}
-	if j.stage, err = here.NewStage(ctx, places, time.Now()); err != nil || len(list) == 0 {
+	j := &join{c: c, sql: r.SQL, moment: time.Now(), origins: list, partial: r.AllowPartial, asOf: r.AsOf, marks: map[string]record.Watermark{}}
+	if j.stage, err = here.NewStage(ctx, places(list), j.moment); err != nil || len(list) == 0 {
 		return j, err
 	}
-	if err := j.plan(ctx, r); err != nil {
+	err = j.plan(ctx, r)
+	if err == nil && pieces && len(j.scans.Scans) > 0 {
+		err = j.takePieces(ctx, here, tables, r)
+	}
+	if err != nil {
 		return nil, errors.Join(err, j.stage.Close())
 	}
 	return j, nil
+}
+
+// places are the origins as tables of a stage.
+func places(list []origin) []olap.Place {
+	all := make([]olap.Place, len(list))
+	for i, o := range list {
+		all[i] = o.place
+	}
+	return all
 }
 
 // plan decides what to fetch. A statement that cannot be planned has its tables fetched

@@ -365,7 +365,7 @@ func asked(t *testing.T, sql string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j, err := c.newJoin(t.Context(), tables, serve.QueryRequest{SQL: sql})
+	j, err := c.newJoin(t.Context(), tables, serve.QueryRequest{SQL: sql}, true)
 	if err != nil {
 		t.Fatal(err)
 	}

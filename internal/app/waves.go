@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -55,7 +54,15 @@ func (j *join) waves() *federate.Waves {
 	for i, o := range j.origins {
 		rows[i] = o.rows
 	}
-	return j.scans.NewWaves(j.tables(), rows, cmp.Or(j.c.limits, federate.Usual()))
+	waves := j.scans.NewWaves(j.tables(), rows, cmp.Or(j.c.limits, federate.Usual()))
+	for _, o := range j.origins {
+		for _, s := range o.scans {
+			if o.few {
+				waves.Sampled(s, 1/max(o.rows, 1))
+			}
+		}
+	}
+	return waves
 }
 
 // sample asks the owners of large tables, of which links can leave out rows, which share
@@ -75,7 +82,7 @@ func (j *join) sample(ctx context.Context, waves *federate.Waves) error {
 				counts += ", count(*) FILTER (WHERE " + strings.Join(where, " AND ") + ")"
 			}
 		}
-		if len(scans) == 0 || !waves.Large(i) {
+		if len(scans) == 0 || !waves.Large(i) || o.piece != "" {
 			continue
 		}
 		all.Go(func() error {
@@ -242,6 +249,9 @@ func (j *join) chosen(ctx context.Context, waves *federate.Waves, scan int, all 
 		return nil, err
 	}
 	where = append(where, more...)
+	if j.origins[i].piece != "" {
+		return where, nil // to answer it again could give other rows
+	}
 	within = append(within, scan)
 	for _, l := range waves.Within(scan) {
 		if slices.Contains(within, l.From) {
@@ -302,6 +312,11 @@ func (j *join) fetchRows(ctx context.Context, i int, r ask) (int64, error) {
 	j.did(Step{What: "fetch", Product: o.id.Product, Port: o.id.Port, SQL: r.SQL, Keys: r.keys, Rows: a.Rows, Bytes: stream.bytes}, began)
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	maps.Copy(j.marks, a.Watermarks)
+	for table, mark := range a.Watermarks {
+		if before, ok := j.marks[table]; ok && before.Seq != mark.Seq {
+			j.torn = true
+		}
+		j.marks[table] = mark
+	}
 	return a.Rows, nil
 }

@@ -53,7 +53,7 @@ func (db *DB) NewStage(ctx context.Context, places []Place, now time.Time) (*Sta
 // setting are the statements that make the stage's schemas and tables, and the path to them.
 func (s *Stage) setting(now time.Time) (sql []string, err error) {
 	sql = append(s.moments(now), "CREATE SCHEMA "+s.in(stageSchema))
-	known := []string{"main"}
+	known := []string{"main", stageSchema}
 	path := []string{s.in("main")}
 	for i, p := range s.places {
 		names := make([]string, p.Columns.NumFields())
@@ -270,3 +270,40 @@ func (s *Stage) Keys(ctx context.Context, sql string, text bool, most int) (list
 	}
 	return rows[0][0].(string), rows[0][1].(int64), nil
 }
+
+// Whole are the columns of a SELECT over the places alone, if a place can hold its answer:
+// each has a name of its own, and a type that goes over the mesh as what it is.
+func (s *Stage) Whole(ctx context.Context, sql string) (columns *arrow.Schema, ok bool, err error) {
+	rows, err := s.Query(ctx, Query{SQL: sql})
+	if err != nil {
+		return nil, false, ctx.Err() // it needs what is around it, or cannot be answered at all
+	}
+	columns = rows.Schema()
+	if err := rows.Close(); err != nil {
+		return nil, false, err
+	}
+	r, err := s.db.pool.acquireIn(ctx, s.path)
+	if err != nil {
+		return nil, false, err
+	}
+	defer s.db.pool.release(r)
+	described, err := r.rowsOf(ctx, "DESCRIBE "+sql)
+	if err != nil || len(described) != columns.NumFields() {
+		return nil, false, ctx.Err()
+	}
+	names := map[string]bool{}
+	for i, f := range columns.Fields() {
+		kind, err := sqlType(f.Type)
+		if kind == "TIMESTAMPTZ" {
+			kind = "TIMESTAMP WITH TIME ZONE"
+		}
+		if err != nil || kind != described[i][1] || names[strings.ToLower(f.Name)] {
+			return nil, false, nil
+		}
+		names[strings.ToLower(f.Name)] = true
+	}
+	return columns, true, nil
+}
+
+// Piece is the name of a place that stands for a SELECT.
+func Piece(i int) TableRef { return TableRef{Schema: stageSchema, Name: fmt.Sprint("piece", i)} }
