@@ -41,7 +41,7 @@ func (m *Mesh) start(ctx context.Context, dir string) (*Product, error) {
 	m.mu.Unlock()
 	p, err := StartProduct(ctx, ProductOptions{
 		Dir: dir, Data: m.hub.data.sub("products", name), HubLeaf: m.hub.LeafURL(), Creds: m.hub.signer(), HTTP: "127.0.0.1:0",
-		Version: m.o.Version, Env: m.o.Env, Logger: m.o.Logger, LoseExpired: m.o.LoseExpired, Queries: m.o.Queries,
+		Version: m.o.Version, Env: m.o.Env, Logger: m.o.Logger, LoseExpired: m.o.LoseExpired, LoseData: m.o.LoseData, Queries: m.o.Queries,
 	})
 	m.mu.Lock()
 	defer m.mu.Unlock()

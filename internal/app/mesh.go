@@ -23,9 +23,9 @@ type MeshOptions struct {
 	Version string
 	Env     []string
 	Logger  *slog.Logger
-	// LoseExpired is as in ProductOptions, for every product.
-	LoseExpired bool
-	Queries     QueryLimits // of every product
+	// LoseExpired and LoseData are as in ProductOptions, for every product.
+	LoseExpired, LoseData bool
+	Queries               QueryLimits // of every product
 }
 
 // Mesh is a hub and products in one process.

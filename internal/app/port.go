@@ -95,6 +95,7 @@ func (p *Product) openPort(ctx context.Context, saved savedContract, newest bool
 	if err != nil {
 		return nil, err
 	}
+	spec.LoseData = p.o.LoseData
 	if err := mesh.EnsureStream(ctx, p.leaf.Conn(), spec); err != nil {
 		return nil, err
 	}

@@ -35,6 +35,8 @@ type ProductOptions struct {
 	Logger  *slog.Logger
 	// LoseExpired lets a damaged store be made again from a log that has dropped records.
 	LoseExpired bool
+	// LoseData lets a retention that became shorter drop records of a log.
+	LoseData bool
 	// BucketKeys is the folder with the credentials of the product's bucket, a file each;
 	// empty: they are in Env.
 	BucketKeys string

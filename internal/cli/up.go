@@ -32,7 +32,7 @@ type upOpts struct {
 	Dirs           []string
 	Data           string
 	Port, LeafPort int
-	LoseExpired    bool
+	lose           loseOpts
 }
 
 const upLong = `Run a hub and products in one process, on this machine's loopback only. Each product is
@@ -59,13 +59,17 @@ func newUp(g *globals) *cobra.Command {
 	cmd.Flags().StringVar(&o.Data, "data", ".meshctl", "keep all data in this `folder`")
 	cmd.Flags().IntVar(&o.Port, "port", defaultClientPort, "port for clients; -1 for any free one")
 	cmd.Flags().IntVar(&o.LeafPort, "leaf-port", defaultLeafPort, "port for leaves; -1 for any free one")
-	bindLoseExpired(cmd, &o.LoseExpired)
+	o.lose.bind(cmd)
 	return cmd
 }
 
-// bindLoseExpired binds the flag of commands that start products.
-func bindLoseExpired(cmd *cobra.Command, lose *bool) {
-	cmd.Flags().BoolVar(lose, "dangerous-lose-expired", false, "make a damaged store again though the log's retention has dropped records of it")
+// loseOpts are what a product may lose when it is started, because somebody insists.
+type loseOpts struct{ expired, data bool }
+
+func (o *loseOpts) bind(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.BoolVar(&o.expired, "dangerous-lose-expired", false, "make a damaged store again though the log's retention has dropped records of it")
+	f.BoolVar(&o.data, "dangerous-lose-data", false, "let a retention that became shorter drop records of a log")
 }
 
 func runUp(ctx context.Context, g *globals, o upOpts) error {
@@ -85,7 +89,7 @@ func runUp(ctx context.Context, g *globals, o upOpts) error {
 			Data: g.Abs(o.Data), Host: "127.0.0.1", ClientPort: o.Port, LeafPort: o.LeafPort,
 			StateDir: g.StateDir(), Logger: log,
 		},
-		Dirs: dirs, Version: binary.Running().Version, Env: g.Environ(), Logger: log, LoseExpired: o.LoseExpired,
+		Dirs: dirs, Version: binary.Running().Version, Env: g.Environ(), Logger: log, LoseExpired: o.lose.expired, LoseData: o.lose.data,
 	})
 	if err != nil {
 		return err
@@ -216,8 +220,8 @@ func runHub(ctx context.Context, g *globals, o hubOpts) error {
 
 type runOpts struct {
 	Dir, Data, Hub, HTTP, HTTPURL string
-	LoseExpired                   bool
 	BucketKeys                    string
+	lose                          loseOpts
 }
 
 // Where a pod finds its product's credential, and the hub's pod the keys of its mesh.
@@ -249,7 +253,7 @@ func newRun(g *globals) *cobra.Command {
 	cmd.Flags().StringVar(&o.HTTP, "http", "127.0.0.1:0", "answer HTTP on this `address`; empty for none")
 	cmd.Flags().StringVar(&o.HTTPURL, "http-url", "", "tell the catalog this `URL` instead of that address")
 	cmd.Flags().StringVar(&o.BucketKeys, "bucket-keys", "", "read the bucket's credentials from the files of this `folder`\ninstead of the environment")
-	bindLoseExpired(cmd, &o.LoseExpired)
+	o.lose.bind(cmd)
 	return cmd
 }
 
@@ -272,7 +276,7 @@ func runRun(ctx context.Context, g *globals, o runOpts) error {
 	o.Data = g.Abs(o.Data)
 	k, err := app.KeepProduct(ctx, app.ProductOptions{
 		Dir: dir, Data: o.Data, HubLeaf: o.Hub, Creds: g.leafCreds(o), CA: g.absUnlessEmpty(g.TLSCA), HTTP: o.HTTP, HTTPURL: o.HTTPURL,
-		Version: binary.Running().Version, Env: g.Environ(), Logger: g.logger(), LoseExpired: o.LoseExpired,
+		Version: binary.Running().Version, Env: g.Environ(), Logger: g.logger(), LoseExpired: o.lose.expired, LoseData: o.lose.data,
 		BucketKeys: o.BucketKeys,
 	})
 	if err != nil {

@@ -41,7 +41,11 @@ func endanger(d Danger, hint, format string, args ...any) Reason {
 
 func (r Reason) fault() error { return fault.New(fault.Conflict, r.Hint, "%s", r.Text) }
 
-const keepHint = "keep the old limit, or purge what is beyond the new one first"
+const (
+	keepHint = "keep the old limit, or purge what is beyond the new one first"
+	// insistHint is for what a product's descriptor says, whose log nobody may purge.
+	insistHint = "keep the old limit, or start the product with --dangerous-lose-data to let them go"
+)
 
 // refusals joins every reason not to change a stream of a product to want.
 func refusals(ctx context.Context, nc *Conn, have *api.StreamInfo, want api.StreamConfig, lose bool) error {
@@ -51,9 +55,13 @@ func refusals(ctx context.Context, nc *Conn, have *api.StreamInfo, want api.Stre
 	}
 	var all []error
 	for _, r := range reasons {
-		if r.Danger != LosesData || !lose {
-			all = append(all, r.fault())
+		switch {
+		case r.Danger == LosesData && lose:
+			continue
+		case r.Hint == keepHint:
+			r.Hint = insistHint
 		}
+		all = append(all, r.fault())
 	}
 	return errors.Join(all...)
 }
