@@ -34,7 +34,7 @@ func (j *join) fill(ctx context.Context) error {
 		return err
 	}
 	waves := j.waves()
-	if err := j.sample(ctx, waves); err != nil {
+	if err := j.begin(ctx, waves); err != nil {
 		return err
 	}
 	for {
@@ -42,10 +42,33 @@ func (j *join) fill(ctx context.Context) error {
 		if len(wave) == 0 {
 			return nil
 		}
-		if err := j.fetchAll(ctx, waves, wave); err != nil {
+		rows, err := j.fetchAll(ctx, waves, wave)
+		if err != nil {
 			return err
 		}
+		for k, i := range wave {
+			waves.Fetched(i, rows[k])
+		}
 	}
+}
+
+// begin fetches the small tables, while it asks about the large ones.
+func (j *join) begin(ctx context.Context, waves *federate.Waves) error {
+	small := waves.Small()
+	var rows []int64
+	both, ctx := errgroup.WithContext(ctx)
+	both.Go(func() error { return j.sample(ctx, waves) })
+	both.Go(func() (err error) {
+		rows, err = j.fetchAll(ctx, waves, small)
+		return err
+	})
+	if err := both.Wait(); err != nil {
+		return err
+	}
+	for k, i := range small {
+		waves.Fetched(i, rows[k])
+	}
+	return nil
 }
 
 // waves decide in which order to fetch.
@@ -131,14 +154,14 @@ func (j *join) counts(ctx context.Context, o *origin, sql string) ([]int64, erro
 	return list, nil
 }
 
-// fetchAll fetches the tables of one wave.
-func (j *join) fetchAll(ctx context.Context, waves *federate.Waves, wave []int) error {
+// fetchAll fetches the tables of one wave, and says how many rows each has.
+func (j *join) fetchAll(ctx context.Context, waves *federate.Waves, wave []int) ([]int64, error) {
 	rows := make([]int64, len(wave))
 	asks := make([]ask, len(wave))
 	for k, i := range wave {
 		var err error
 		if asks[k], err = j.ask(ctx, waves, i); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	all, ctx := errgroup.WithContext(ctx)
@@ -152,13 +175,7 @@ func (j *join) fetchAll(ctx context.Context, waves *federate.Waves, wave []int) 
 			return fmt.Errorf("fetch %s: %w", o.id, sinceWhen(err, o.tables))
 		})
 	}
-	if err := all.Wait(); err != nil {
-		return err
-	}
-	for k, i := range wave {
-		waves.Fetched(i, rows[k])
-	}
-	return nil
+	return rows, all.Wait()
 }
 
 // leaveOut takes the origin for an empty table, if its product could not be reached.

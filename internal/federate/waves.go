@@ -55,6 +55,17 @@ func (w *Waves) Fetched(table int, rows int64) {
 // Large says whether a table has so many rows that it may be worth while to ask for fewer.
 func (w *Waves) Large(table int) bool { return w.base[table] > float64(w.limits.Rows) }
 
+// Small are the tables that are fetched at once, whatever is found out about the others.
+func (w *Waves) Small() []int {
+	var list []int
+	for t := range w.base {
+		if !w.Large(t) {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
 // Next are the tables to fetch now, none when all are here.
 func (w *Waves) Next() []int {
 	now, later := w.expected(true), w.expected(false)

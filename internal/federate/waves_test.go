@@ -19,6 +19,9 @@ func chain() *Plan {
 
 func TestSmallTablesComeFirstAndTellTheRestWhatMatters(t *testing.T) {
 	w := chain().NewWaves([]int{0, 1, 2, 3}, []float64{5, 25, 10_000, 6_000_000}, Usual())
+	if got := fmt.Sprint(w.Small()); got != "[0 1]" {
+		t.Errorf("small are %s", got)
+	}
 	var waves []string
 	rows := []int64{1, 25, 2000, 1_200_000}
 	for {
@@ -74,5 +77,27 @@ func TestTwoTablesThatWaitForEachOther(t *testing.T) {
 	w.Fetched(0, 10)
 	if got := w.Next(); len(got) != 0 {
 		t.Errorf("after all %v", got)
+	}
+}
+
+// A table that is joined with itself has its rows chosen by itself, if enough is known of
+// the other reading of it.
+func TestATableChoosesItsOwnRows(t *testing.T) {
+	p := &Plan{Scans: []Scan{{Schema: "~", Table: "0", Where: []string{`"n" = 1`}}, {Schema: "~", Table: "0"}}}
+	p.Links = []Link{{0, 1, "key", "key", "BIGINT", false}, {1, 0, "key", "key", "BIGINT", false}}
+	w := p.NewWaves([]int{0, 0}, []float64{10_000}, Usual())
+	if got := w.Within(1); len(got) != 1 || got[0] != p.Links[0] {
+		t.Errorf("chosen by %v", got)
+	}
+	if got := w.Within(0); len(got) != 0 {
+		t.Errorf("what leaves nothing out chooses: %v", got)
+	}
+	w.Sampled(0, 0.9)
+	if got := w.Within(1); len(got) != 0 {
+		t.Errorf("what hardly leaves anything out chooses: %v", got)
+	}
+	w.Fetched(0, 100)
+	if got := w.Within(1); len(got) != 0 {
+		t.Errorf("what is here is chosen: %v", got)
 	}
 }
