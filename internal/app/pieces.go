@@ -128,14 +128,14 @@ func (j *join) alike(ctx context.Context, left *join, rest serve.QueryRequest) (
 	if err != nil {
 		return false, ctx.Err()
 	}
-	return whole.Equal(parts), nil
+	return slices.Equal(whole, parts), nil
 }
 
 // columns are those that a statement gives over the stage.
-func (j *join) columns(ctx context.Context, r serve.QueryRequest) (*arrow.Schema, error) {
-	rows, err := j.stage.Query(ctx, olap.Query{SQL: r.SQL, Named: r.Args})
+func (j *join) columns(ctx context.Context, r serve.QueryRequest) ([]olap.Described, error) {
+	sql, err := federate.Bind(r.SQL, r.Args)
 	if err != nil {
 		return nil, err
 	}
-	return rows.Schema(), rows.Close()
+	return j.stage.Describe(ctx, sql)
 }

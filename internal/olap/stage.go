@@ -274,35 +274,59 @@ func (s *Stage) Keys(ctx context.Context, sql string, text bool, most int) (list
 // Whole are the columns of a SELECT over the places alone, if a place can hold its answer:
 // each has a name of its own, and a type that goes over the mesh as what it is.
 func (s *Stage) Whole(ctx context.Context, sql string) (columns *arrow.Schema, ok bool, err error) {
-	rows, err := s.Query(ctx, Query{SQL: sql})
+	described, err := s.Describe(ctx, sql)
 	if err != nil {
 		return nil, false, ctx.Err() // it needs what is around it, or cannot be answered at all
+	}
+	names := map[string]bool{}
+	nulls := ""
+	for _, c := range described {
+		name := strings.ToLower(c.Name)
+		if names[name] {
+			return nil, false, nil
+		}
+		names[name] = true
+		nulls += ", NULL::" + c.Type + " AS " + ident(c.Name)
+	}
+	rows, err := s.Query(ctx, Query{SQL: "SELECT " + nulls[2:]})
+	if err != nil {
+		return nil, false, ctx.Err() // a type that has no name
 	}
 	columns = rows.Schema()
 	if err := rows.Close(); err != nil {
 		return nil, false, err
 	}
-	r, err := s.db.pool.acquireIn(ctx, s.path)
-	if err != nil {
-		return nil, false, err
-	}
-	defer s.db.pool.release(r)
-	described, err := r.rowsOf(ctx, "DESCRIBE "+sql)
-	if err != nil || len(described) != columns.NumFields() {
-		return nil, false, ctx.Err()
-	}
-	names := map[string]bool{}
 	for i, f := range columns.Fields() {
 		kind, err := sqlType(f.Type)
 		if kind == "TIMESTAMPTZ" {
 			kind = "TIMESTAMP WITH TIME ZONE"
 		}
-		if err != nil || kind != described[i][1] || names[strings.ToLower(f.Name)] {
+		if err != nil || kind != described[i].Type {
 			return nil, false, nil
 		}
-		names[strings.ToLower(f.Name)] = true
 	}
 	return columns, true, nil
+}
+
+// Described is a column of an answer.
+type Described struct{ Name, Type string }
+
+// Describe are the columns of a SELECT without parameters, which does not run.
+func (s *Stage) Describe(ctx context.Context, sql string) ([]Described, error) {
+	r, err := s.db.pool.acquireIn(ctx, s.path)
+	if err != nil {
+		return nil, err
+	}
+	defer s.db.pool.release(r)
+	rows, err := r.rowsOf(ctx, "DESCRIBE "+sql)
+	if err != nil {
+		return nil, refused("describe", err)
+	}
+	list := make([]Described, len(rows))
+	for i, row := range rows {
+		list[i] = Described{row[0].(string), row[1].(string)}
+	}
+	return list, nil
 }
 
 // Piece is the name of a place that stands for a SELECT.
