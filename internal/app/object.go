@@ -1,7 +1,9 @@
 package app
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -38,6 +40,7 @@ func filesSpec(id product.PortID, out *product.Output) (mesh.StreamSpec, error) 
 		Subjects: []string{files.InboxSubject("*"), files.ChunkSubject("*"), files.FileSubject("*")},
 		Compress: out.Stream.Compression == product.CompressionS2,
 		Metadata: map[string]string{catalog.MetaProduct: id.Product, catalog.MetaFiles: id.Port},
+		LoseData: true, // beyond a smaller size it takes no more, and drops nothing
 	}
 	if age := time.Duration(out.Retention.Age); age > 0 {
 		spec.Metadata[catalog.MetaAge] = age.String()
@@ -48,6 +51,37 @@ func filesSpec(id product.PortID, out *product.Output) (mesh.StreamSpec, error) 
 	var err error
 	spec.MaxBytes, err = out.Retention.Bytes.Bytes()
 	return spec, err
+}
+
+// openFiles makes the stream of the port's files. A shorter age that would remove files is
+// refused, as it is for records.
+func (pt *port) openFiles(ctx context.Context) error {
+	spec, err := filesSpec(pt.id, &pt.out)
+	if err != nil {
+		return err
+	}
+	nc, age := pt.p.leaf.Conn(), time.Duration(pt.out.Retention.Age)
+	state, err := mesh.State(ctx, nc, "", spec.Name)
+	if err != nil && fault.KindOf(err) != fault.NotFound {
+		return err
+	}
+	had, err := time.ParseDuration(cmp.Or(state.Metadata[catalog.MetaAge], "0"))
+	if err != nil {
+		return fmt.Errorf("read how old the files of %s may be: %w", pt.id, err)
+	}
+	if shorter := age > 0 && (had == 0 || age < had); shorter && state.Msgs > 0 && !pt.p.o.LoseData {
+		err := pt.files().Each(ctx, func(f mesh.File) error {
+			if f.Deleted || time.Since(f.Time) <= age {
+				return nil
+			}
+			return fault.New(fault.Conflict, "keep the old limit, or start the product with --dangerous-lose-data to let them go",
+				"age limit %s would remove files since %s", age, f.Time.Format(time.RFC3339))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return mesh.EnsureStream(ctx, nc, spec)
 }
 
 // files are the port's files.

@@ -240,9 +240,25 @@ func TestDamagedFileIsRefused(t *testing.T) {
 
 // Files go when they are too old: whole, and with a delete that tables see.
 func TestFilesGoByAge(t *testing.T) {
-	w := startWorld(t, t.TempDir(), folder(t, papersYAML+"    retention: {age: 2s}\n"))
+	data, dir := t.TempDir(), folder(t, papersYAML+"    retention: {bytes: 1Mi}\n")
+	w := startWorld(t, data, dir)
 	w.put(t, "a", randomBytes(500_000))
 	w.eventually(t, "SELECT name, size FROM papers.scans", "a|500000")
+	w.stop(t)
+
+	// which is refused when the age is new, unless somebody insists; a smaller size drops nothing
+	writeDescriptor(t, dir, papersYAML+"    retention: {age: 1ms, bytes: 100Ki}\n")
+	o := meshOptions(t, data, t.TempDir(), dir)
+	m, err := StartMesh(t.Context(), o)
+	if err == nil {
+		t.Fatal("a file goes though nobody insists", m.Close(t.Context()))
+	}
+	if fault.KindOf(err) != fault.Conflict || !strings.Contains(fault.HintOf(err), "--dangerous-lose-data") {
+		t.Errorf("%v, hint %q", err, fault.HintOf(err))
+	}
+	o = meshOptions(t, data, t.TempDir(), dir)
+	o.LoseData = true
+	w = startWorldWith(t, o)
 	pt, err := w.product(t, "papers").port("scans")
 	if err != nil {
 		t.Fatal(err)

@@ -101,11 +101,7 @@ func (p *Product) openPort(ctx context.Context, saved savedContract, newest bool
 	}
 	switch {
 	case out.Type == product.Object:
-		files, err := filesSpec(id, &out)
-		if err != nil {
-			return nil, err
-		}
-		if err := mesh.EnsureStream(ctx, p.leaf.Conn(), files); err != nil {
+		if err := pt.openFiles(ctx); err != nil {
 			return nil, err
 		}
 	case p.desc.Spec.Logic == nil:
