@@ -20,39 +20,52 @@ import (
 	"github.com/meshctl/meshctl/internal/serve"
 )
 
-// joinMemory is what the tables and joins of a client's queries take in its process; beyond
+// joinMemory is what the tables and joins of one query take in the asking process; beyond
 // it they wait on disk.
 const joinMemory = 2 << 30
 
-// local is the database in which a client puts together answers over several products. It is
-// opened when something first needs it: most statements are their owner's alone.
+// local are the databases in which a client puts together answers over several products. One
+// has one statement at a time: DuckDB 1.5 may crash where databases are attached and detached
+// while other connections bind. They are opened when something first needs them: most
+// statements are their owner's alone.
 type local struct {
 	mu    sync.Mutex
-	db    *olap.DB
+	all   []*olap.DB
+	idle  []*olap.DB
 	spill string
 }
 
-func (l *local) open(ctx context.Context) (_ *olap.DB, err error) {
+// open is a database that nobody else uses until it is given back.
+func (l *local) open(ctx context.Context) (db *olap.DB, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.db != nil {
-		return l.db, nil
+	if n := len(l.idle); n > 0 {
+		db, l.idle = l.idle[n-1], l.idle[:n-1]
+		return db, nil
 	}
 	if l.spill == "" {
 		if l.spill, err = os.MkdirTemp("", "meshctl-query-"); err != nil {
 			return nil, fmt.Errorf("make a folder for what a query has no memory for: %w", err)
 		}
 	}
-	l.db, err = olap.OpenMemory(ctx, olap.Options{TempDir: l.spill, MemoryLimit: joinMemory})
-	return l.db, err
+	if db, err = olap.OpenMemory(ctx, olap.Options{TempDir: l.spill, MemoryLimit: joinMemory}); err == nil {
+		l.all = append(l.all, db)
+	}
+	return db, err
+}
+
+func (l *local) give(db *olap.DB) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.idle = append(l.idle, db)
 }
 
 func (l *local) close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var err error
-	if l.db != nil {
-		err = l.db.Close()
+	for _, db := range l.all {
+		err = errors.Join(err, db.Close())
 	}
 	if l.spill != "" {
 		err = errors.Join(err, os.RemoveAll(l.spill))
@@ -120,6 +133,7 @@ func (o *origin) table() string {
 // join puts the answer to one statement over several products together in this process.
 type join struct {
 	c       *Client
+	here    *olap.DB
 	stage   *olap.Stage
 	origins []origin
 	scans   *federate.Plan // without any for a statement that could not be planned
@@ -157,7 +171,7 @@ func (c *Client) queryHere(ctx context.Context, tables []routed, r serve.QueryRe
 	}
 	if j.sql != r.SQL && (j.torn || fault.KindOf(err) == fault.Rejected) {
 		// A table moved between two requests, or an owner refuses what the statement as a whole may never come to.
-		if err := j.stage.Close(); err != nil {
+		if err := j.end(); err != nil {
 			return nil, err
 		}
 		if j, err = c.newJoin(ctx, tables, r, false); err != nil {
@@ -172,10 +186,10 @@ func (c *Client) queryHere(ctx context.Context, tables []routed, r serve.QueryRe
 		a, err = j.answer(ctx, r)
 	}
 	if err != nil {
-		return nil, errors.Join(err, j.stage.Close())
+		return nil, errors.Join(err, j.end())
 	}
 	answered := a.close
-	a.close = func() error { return errors.Join(answered(), j.stage.Close()) }
+	a.close = func() error { return errors.Join(answered(), j.end()) }
 	return a, nil
 }
 
@@ -190,18 +204,33 @@ func (c *Client) newJoin(ctx context.Context, tables []routed, r serve.QueryRequ
 	if err != nil {
 		return nil, err
 	}
-	j := &join{c: c, sql: r.SQL, moment: time.Now(), origins: list, partial: r.AllowPartial, asOf: r.AsOf, marks: map[string]record.Watermark{}}
-	if j.stage, err = here.NewStage(ctx, places(list), j.moment); err != nil || len(list) == 0 {
-		return j, err
+	j := &join{c: c, here: here, sql: r.SQL, moment: time.Now(), origins: list, partial: r.AllowPartial, asOf: r.AsOf, marks: map[string]record.Watermark{}}
+	if j.stage, err = here.NewStage(ctx, places(list), j.moment); err != nil {
+		c.here.give(here)
+		return nil, err
+	}
+	if len(list) == 0 {
+		return j, nil
 	}
 	err = j.plan(ctx, r)
 	if err == nil && pieces && len(j.scans.Scans) > 0 {
 		err = j.takePieces(ctx, here, tables, r)
 	}
 	if err != nil {
-		return nil, errors.Join(err, j.stage.Close())
+		return nil, errors.Join(err, j.end())
 	}
 	return j, nil
+}
+
+// end lets go of what the join has put together.
+func (j *join) end() error {
+	if j.here == nil {
+		return nil
+	}
+	err := j.stage.Close()
+	j.c.here.give(j.here)
+	j.here = nil
+	return err
 }
 
 // places are the origins as tables of a stage.

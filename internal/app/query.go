@@ -104,6 +104,7 @@ func (c *Client) tablesOf(ctx context.Context, all catalog.Catalog, sql string) 
 	if err != nil {
 		return nil, err
 	}
+	defer c.here.give(here)
 	return here.TablesIn(ctx, sql)
 }
 
