@@ -26,7 +26,6 @@ type pacer struct {
 	mu      sync.Mutex
 	hurried int
 	now     chan struct{} // closed while hurried
-	paused  int
 }
 
 func newPacer(longest time.Duration) *pacer {
@@ -49,7 +48,6 @@ func (p *pacer) heard(format string) {
 	defer p.turn.Unlock()
 	p.mu.Lock()
 	now, waiting := p.now, p.waiting
-	p.paused++
 	p.mu.Unlock()
 	wait := time.NewTimer(p.pause(waiting()))
 	defer wait.Stop()
@@ -79,11 +77,4 @@ func (p *pacer) hurry() (relax func()) {
 			p.now = make(chan struct{})
 		}
 	}
-}
-
-// pauses is how often a compaction was made to pause.
-func (p *pacer) pauses() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.paused
 }

@@ -3,14 +3,16 @@ package kv
 import (
 	"encoding/binary"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/meshctl/meshctl/internal/record"
 )
 
-// paced opens a database whose compactions come after few tables, and pause that long.
-func paced(t *testing.T, pause time.Duration) *DB {
+// paced opens a database whose compactions come after few tables, and pause that long; it
+// counts the pauses.
+func paced(t *testing.T, pause time.Duration) (*DB, *atomic.Int64) {
 	t.Helper()
 	dir := t.TempDir()
 	set := settings(dir, Options{}).WithNumLevelZeroTables(2)
@@ -20,11 +22,16 @@ func paced(t *testing.T, pause time.Duration) *DB {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	return db
+	pauses := &atomic.Int64{}
+	db.pace.start(func() int {
+		pauses.Add(1)
+		return db.badger.Levels()[0].NumTables
+	})
+	return db, pauses
 }
 
 // fill commits until a compaction has paused, and is the last sequence.
-func fill(t *testing.T, db *DB, s *Store) record.Seq {
+func fill(t *testing.T, s *Store, pauses *atomic.Int64) record.Seq {
 	t.Helper()
 	random := rand.New(rand.NewPCG(1, 2))
 	const most = 400
@@ -42,7 +49,7 @@ func fill(t *testing.T, db *DB, s *Store) record.Seq {
 		if err := s.Commit(t.Context(), b, seq); err != nil {
 			t.Fatal(err)
 		}
-		if db.pace.pauses() > 0 {
+		if pauses.Load() > 0 {
 			return seq
 		}
 	}
@@ -52,9 +59,9 @@ func fill(t *testing.T, db *DB, s *Store) record.Seq {
 
 func TestCompactionsPause(t *testing.T) {
 	t.Run("and nobody waits for them", func(t *testing.T) {
-		db := paced(t, 24*time.Hour)
+		db, pauses := paced(t, 24*time.Hour)
 		s := db.Store("orders-v1")
-		last := fill(t, db, s)
+		last := fill(t, s, pauses)
 		other := db.Store("other-v1")
 		one := record.Batch{Records: []record.Record{{Seq: 1, Key: record.NewKey(int64(1)), Value: []byte("{}")}}}
 		if err := other.Commit(t.Context(), one, 1); err != nil {
@@ -71,8 +78,8 @@ func TestCompactionsPause(t *testing.T) {
 		}
 	})
 	t.Run("and closing ends it", func(t *testing.T) {
-		db := paced(t, 24*time.Hour)
-		fill(t, db, db.Store("orders-v1"))
+		db, pauses := paced(t, 24*time.Hour)
+		fill(t, db.Store("orders-v1"), pauses)
 		if err := db.Close(); err != nil {
 			t.Fatal(err)
 		}
