@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -178,6 +179,19 @@ func (u *uploads) forget(content string) {
 	delete(u.under, content)
 }
 
+// strays are those of contents that belong to no file; seen is given each file that there is.
+func strays(ctx context.Context, files mesh.Files, contents []string, seen func(mesh.File)) ([]string, error) {
+	theirs := map[string]bool{}
+	err := files.Each(ctx, func(f mesh.File) error {
+		if !f.Deleted {
+			theirs[f.Content] = true
+			seen(f)
+		}
+		return nil
+	})
+	return slices.DeleteFunc(contents, func(c string) bool { return theirs[c] }), err
+}
+
 // sweep removes files that are too old, and chunks of what never became a file: of a put
 // that was interrupted together with the product.
 func (pt *port) sweep(ctx context.Context) error {
@@ -186,30 +200,21 @@ func (pt *port) sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	stray := map[string]bool{}
-	for _, c := range contents { // before it is looked what is a file: it may become one meanwhile
-		stray[c] = pt.p.uploads.find(c) == nil
-	}
+	// Before it is looked what is a file: it may become one meanwhile.
+	contents = slices.DeleteFunc(contents, func(c string) bool { return pt.p.uploads.find(c) != nil })
 	var old []string
-	err = files.Each(ctx, func(f mesh.File) error {
-		if f.Deleted {
-			return nil
-		}
-		delete(stray, f.Content)
+	stray, err := strays(ctx, files, contents, func(f mesh.File) {
 		if age := time.Duration(pt.out.Retention.Age); age > 0 && time.Since(f.Time) > age {
 			old = append(old, f.Name)
 		}
-		return nil
 	})
 	if err != nil {
 		return err
 	}
-	for content, is := range stray {
-		if is {
-			pt.logger().Info("what is left of a put that was interrupted is removed", "content", content)
-			if err := files.Drop(ctx, content); err != nil {
-				return err
-			}
+	for _, content := range stray {
+		pt.logger().Info("what is left of a put that was interrupted is removed", "content", content)
+		if err := files.Drop(ctx, content); err != nil {
+			return err
 		}
 	}
 	for _, name := range old {
@@ -244,20 +249,11 @@ func sweepReplica(ctx context.Context, nc *mesh.Conn, files mesh.Files, grace ti
 	if err != nil || len(contents) == 0 {
 		return err
 	}
-	stray := map[string]bool{}
-	for _, c := range contents {
-		stray[c] = true
-	}
-	err = files.Each(ctx, func(f mesh.File) error {
-		if !f.Deleted {
-			delete(stray, f.Content)
-		}
-		return nil
-	})
+	stray, err := strays(ctx, files, contents, func(mesh.File) {})
 	if err != nil {
 		return err
 	}
-	for content := range stray {
+	for _, content := range stray {
 		grown, err := files.Grown(ctx, content)
 		if err != nil {
 			return err
