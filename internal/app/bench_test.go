@@ -52,7 +52,7 @@ func cpuTime() time.Duration {
 // with an ordered consumer. b.N is ignored: one run takes BENCH_EVENTS events.
 func BenchmarkLogToStores(b *testing.B) {
 	n := benchEvents(b)
-	m, c := benchMesh(b)
+	m, c := benchMesh(b, benchYAML)
 	began, cpu := time.Now(), cpuTime()
 	benchPublish(b, c, 0, n, PublishOptions{})
 	b.ReportMetric(float64((cpuTime()-cpu).Microseconds())/float64(n), "publish-cpu-µs/event")
@@ -92,9 +92,9 @@ func benchEvents(b *testing.B) int {
 }
 
 // benchMesh is a mesh of one product, and a client of its hub.
-func benchMesh(b *testing.B) (*Mesh, *Client) {
+func benchMesh(b *testing.B, descriptor string) (*Mesh, *Client) {
 	dir := b.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "dataproduct.yaml"), []byte(benchYAML), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "dataproduct.yaml"), []byte(descriptor), 0o644); err != nil {
 		b.Fatal(err)
 	}
 	state := b.TempDir()
@@ -132,7 +132,7 @@ func benchPublish(b *testing.B, c *Client, from, n int, o PublishOptions) {
 // BenchmarkVisible is the time from publishing a record to seeing it in get and SQL,
 // while others publish at half of the highest rate.
 func BenchmarkVisible(b *testing.B) {
-	_, c := benchMesh(b)
+	_, c := benchMesh(b, benchYAML)
 	n := benchEvents(b)
 	began := time.Now()
 	benchPublish(b, c, 0, n, PublishOptions{})
@@ -193,7 +193,7 @@ func probe(b *testing.B, c *Client, samples int, every time.Duration) []time.Dur
 // answer to a ping, which does nothing, through the same hub: the median of a round for
 // each, and of the rounds' ratios.
 func BenchmarkGet(b *testing.B) {
-	_, c := benchMesh(b)
+	_, c := benchMesh(b, benchYAML)
 	benchPublish(b, c, 0, 100_000, PublishOptions{})
 	const rounds, asks = 20, 1000
 	for b.Loop() {

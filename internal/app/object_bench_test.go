@@ -5,7 +5,6 @@ import (
 	"context"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -24,24 +23,7 @@ func BenchmarkObject(b *testing.B) {
 		size = n
 	}
 	size <<= 20
-	dir, state := b.TempDir(), b.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "dataproduct.yaml"), []byte(papersYAML), 0o644); err != nil {
-		b.Fatal(err)
-	}
-	m, err := StartMesh(b.Context(), meshOptions(b, b.TempDir(), state, dir))
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		if err := m.Close(context.Background()); err != nil {
-			b.Error(err)
-		}
-	})
-	c, err := Dial(b.Context(), ClientOptions{StateDir: state})
-	if err != nil {
-		b.Fatal(err)
-	}
-	closeAtEnd(b, c)
+	_, c := benchMesh(b, papersYAML)
 	raw, err := mesh.StartRawObjects(b.Context(), b.TempDir())
 	if err != nil {
 		b.Fatal(err)
