@@ -24,6 +24,7 @@ func Run(ctx context.Context, src browse.Source, o Options) error {
 	m := newModel(inner, src, o)
 	opts := []tea.ProgramOption{
 		tea.WithContext(ctx), tea.WithInput(o.In), tea.WithOutput(o.Out), tea.WithEnvironment(o.Environ), tea.WithoutSignalHandler(),
+		tea.WithWindowSize(80, 24), // until the terminal tells its own: a size of 0×0 would draw nothing
 	}
 	if !o.Color {
 		opts = append(opts, tea.WithColorProfile(colorprofile.ASCII))
