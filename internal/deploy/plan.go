@@ -68,8 +68,9 @@ func MakePlan(ctx context.Context, c *kube.Cluster, units []Unit, o PlanOptions)
 		}
 	}
 	var steps [][]Step
+	trials := newTrials(c)
 	for chunk := range slices.Chunk(units, chunkSize) {
-		s := &survey{cluster: c, force: o.Force, missing: !exists, keys: keys}
+		s := &survey{cluster: c, force: o.Force, trials: trials, missing: !exists, keys: keys}
 		if err := s.look(ctx, chunk); err != nil {
 			return nil, err
 		}

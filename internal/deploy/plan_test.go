@@ -252,20 +252,91 @@ func TestDeletedByHandComesBack(t *testing.T) {
 func TestForeignObjectIsShown(t *testing.T) {
 	c := kubetest.Cluster(t)
 	kubetest.Create(t, c, "Service", kube.Object{
-		"apiVersion": "v1", "kind": "Service", "metadata": map[string]any{"name": "a"},
+		"apiVersion": "v1", "kind": "Service", "metadata": map[string]any{"name": "b"},
 		"spec": map[string]any{
 			"selector": map[string]any{"app": "theirs"},
 			"ports":    []any{map[string]any{"name": "http", "port": int64(80), "protocol": "TCP", "targetPort": "http"}},
 		},
 	})
-	p := plan(t, c, PlanOptions{}, unit(t, c, "a", "", nil))
-	s := find(t, p, "service/a")
+	p := plan(t, c, PlanOptions{}, unit(t, c, "a", "", nil), unit(t, c, "b", "", nil))
+	s := find(t, p, "service/b")
 	if s.Action != Change || !strings.Contains(fieldsOf(s), "spec.selector.app: theirs -> <nil>") {
 		t.Errorf("%s\n%s", s, fieldsOf(s))
 	}
 	if err := p.Err(); fault.KindOf(err) != fault.Conflict || !strings.Contains(err.Error(), "spec.selector is managed by somebody") {
 		t.Errorf("got %v", err)
 	}
+}
+
+// What the API server would refuse of any product's own words is refused in the plan.
+func TestEachProductsWordsAreTried(t *testing.T) {
+	c := kubetest.Cluster(t)
+	bad := unit(t, c, "b", "", nil)
+	for _, o := range bad.Objects {
+		if o.Kind() == "ConfigMap" {
+			o["data"].(map[string]any)["not/a/key"] = "x"
+		}
+	}
+	p := plan(t, c, PlanOptions{}, unit(t, c, "a", "", nil), bad)
+	if err := p.Err(); fault.KindOf(err) != fault.Rejected || !strings.Contains(err.Error(), "b: configmap/b") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// The quick trial of a change gives what applying it would.
+func TestTrialIsWhatApplyDoes(t *testing.T) {
+	c := kubetest.Cluster(t)
+	deployed(t, c, unit(t, c, "a", "", nil))
+	ref := kube.Ref{Kind: "StatefulSet", Name: "a"}
+	live, err := c.Get(t.Context(), ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, edit := range map[string]func(spec, container map[string]any){
+		"image":     func(_, container map[string]any) { container["image"] = "localhost/other:2" },
+		"replicas":  func(spec, _ map[string]any) { spec["replicas"] = int64(0) },
+		"arguments": func(_, container map[string]any) { container["args"] = []any{"run", "elsewhere"} },
+		"one more":  func(_, container map[string]any) { container["workingDir"] = "/x" },
+		"first in it": func(_, container map[string]any) {
+			container["env"] = slices.Concat([]any{map[string]any{"name": "A", "value": "1"}}, items(container["env"]))
+		},
+		"last in it": func(_, container map[string]any) {
+			container["env"] = append(slices.Clone(items(container["env"])), map[string]any{"name": "Z", "value": "1"})
+		},
+		"one less": func(_, container map[string]any) {
+			delete(container, "livenessProbe")
+			delete(container, "startupProbe")
+		},
+		"a port less": func(_, container map[string]any) { container["ports"] = items(container["ports"])[1:] },
+		"annotated": func(spec, _ map[string]any) {
+			spec["template"].(map[string]any)["metadata"].(map[string]any)["annotations"] = map[string]any{"a": "b"}
+		},
+	} {
+		u := unit(t, c, "a", "", nil)
+		all := u.objects()
+		set := all[slices.IndexFunc(all, func(o kube.Object) bool { return kube.RefOf(o).Kind == "StatefulSet" })]
+		spec := kube.Field(set, "spec").(map[string]any)
+		edit(spec, kube.Field(set, "spec", "template", "spec", "containers").([]any)[0].(map[string]any))
+		got, err := c.TryApply(t.Context(), live, set, false)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		want, err := c.Apply(t.Context(), set, kube.ApplyOptions{DryRun: true})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if len(kube.Diff(live, want)) == 0 {
+			t.Errorf("%s: changes nothing", name)
+		}
+		if diff := kube.Diff(want, got); len(diff) > 0 {
+			t.Errorf("%s: differs in %v", name, diff)
+		}
+	}
+}
+
+func items(v any) []any {
+	all, _ := v.([]any) // none is an empty one
+	return all
 }
 
 func TestPruneWithinAProduct(t *testing.T) {

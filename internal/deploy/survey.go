@@ -15,6 +15,7 @@ import (
 type survey struct {
 	cluster *kube.Cluster
 	force   bool
+	trials  *trials     // of the whole plan
 	missing bool        // the namespace is not there yet
 	keys    *trust.Keys // of the namespace's mesh; nil when it has no hub
 
@@ -131,17 +132,20 @@ func (s *survey) step(ctx context.Context, unit string, want kube.Object) (Step,
 // dryRun asks the API server what applying would do.
 func (s *survey) dryRun(ctx context.Context, live, try kube.Object, step Step) (Step, error) {
 	if live == nil {
-		err := s.cluster.TryCreate(ctx, try)
-		if fault.KindOf(err) != fault.Conflict {
-			step.Action = Create
-			return step.unless(err)
+		taken, err := s.trials.taken(ctx, step.Object)
+		if err != nil {
+			return step, err
 		}
-		// There is such an object, without meshctl's labels.
+		if !taken {
+			step.Action = Create
+			return step.unless(s.trials.create(ctx, step.Unit, try))
+		}
+		// It bears none of meshctl's labels.
 		if live, err = s.cluster.Get(ctx, step.Object); err != nil {
 			return step, err
 		}
 	}
-	got, err := s.cluster.Apply(ctx, try, kube.ApplyOptions{DryRun: true, Force: s.force})
+	got, err := s.cluster.TryApply(ctx, live, try, s.force)
 	if step.Conflicts = conflictsIn(err); step.Conflicts != nil {
 		got, err = s.cluster.Apply(ctx, try, kube.ApplyOptions{DryRun: true, Force: true})
 	}

@@ -37,6 +37,17 @@ func (c *Cluster) Apply(ctx context.Context, obj Object, o ApplyOptions) (Object
 	return got.Object, nil
 }
 
+// TryApply is what Apply would make of live, which is the object as it was read; nothing
+// changes. Where want only sets values of a StatefulSet that nobody else manages, the API
+// server is asked to merge them: the same for half the work.
+func (c *Cluster) TryApply(ctx context.Context, live, want Object, force bool) (Object, error) {
+	r := RefOf(want)
+	if r.Kind == "StatefulSet" && setsOnly(live, want) {
+		return c.patch(ctx, r, types.StrategicMergePatchType, want, true)
+	}
+	return c.Apply(ctx, want, ApplyOptions{DryRun: true, Force: force})
+}
+
 // TryCreate asks the API server whether the object could be made, and makes nothing: nil
 // says yes, a fault.Conflict that there is one of its name. For the server it is half of
 // the work of a dry-run of Apply.
@@ -55,6 +66,10 @@ func (c *Cluster) TryCreate(ctx context.Context, obj Object) error {
 // Merge changes the fields that patch names, as a JSON merge patch, and returns the
 // object as it is then.
 func (c *Cluster) Merge(ctx context.Context, r Ref, patch Object, dryRun bool) (Object, error) {
+	return c.patch(ctx, r, types.MergePatchType, patch, dryRun)
+}
+
+func (c *Cluster) patch(ctx context.Context, r Ref, form types.PatchType, patch Object, dryRun bool) (Object, error) {
 	in, err := c.resource(r)
 	if err != nil {
 		return nil, err
@@ -67,7 +82,7 @@ func (c *Cluster) Merge(ctx context.Context, r Ref, patch Object, dryRun bool) (
 	if dryRun {
 		options.DryRun = []string{metav1.DryRunAll}
 	}
-	got, err := in.Patch(ctx, r.Name, types.MergePatchType, data, options)
+	got, err := in.Patch(ctx, r.Name, form, data, options)
 	if err != nil {
 		return nil, c.failure(err, "change %s", r)
 	}

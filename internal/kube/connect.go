@@ -23,6 +23,7 @@ import (
 	"strings"
 
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
@@ -49,8 +50,9 @@ type Cluster struct {
 	Context   string // of the kubeconfig; empty inside a cluster
 	Namespace string
 
-	config  *rest.Config
-	dynamic dynamic.Interface
+	config   *rest.Config
+	dynamic  dynamic.Interface
+	metadata metadata.Interface
 }
 
 // Connect finds the cluster. It sends nothing yet: whether the cluster answers shows
@@ -79,7 +81,11 @@ func Connect(o Options) (*Cluster, error) {
 	if err != nil {
 		return nil, configFault(o, err)
 	}
-	c := &Cluster{Server: config.Host, Context: o.Context, Namespace: namespace, config: config, dynamic: dyn}
+	meta, err := metadata.NewForConfig(config)
+	if err != nil {
+		return nil, configFault(o, err)
+	}
+	c := &Cluster{Server: config.Host, Context: o.Context, Namespace: namespace, config: config, dynamic: dyn, metadata: meta}
 	if raw, err := loader.RawConfig(); err == nil && c.Context == "" {
 		c.Context = raw.CurrentContext
 	}

@@ -60,6 +60,29 @@ func (c *Cluster) Each(ctx context.Context, kind string, q Query, visit func(Obj
 	}
 }
 
+// Names are the names of all objects of a kind in the namespace, whoever made them. What
+// is in the objects stays at the API server.
+func (c *Cluster) Names(ctx context.Context, kind string) (map[string]bool, error) {
+	k, err := kindOf(kind)
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]bool{}
+	options := metav1.ListOptions{Limit: pageSize}
+	for {
+		page, err := c.metadata.Resource(k.gvr()).Namespace(c.Namespace).List(ctx, options)
+		if err != nil {
+			return nil, c.failure(err, "list the names of %ss", kind)
+		}
+		for _, item := range page.Items {
+			names[item.Name] = true
+		}
+		if options.Continue = page.GetContinue(); options.Continue == "" {
+			return names, nil
+		}
+	}
+}
+
 // Decode reads obj into a struct by its json tags.
 func Decode(obj Object, into any) error {
 	data, err := json.Marshal(obj)

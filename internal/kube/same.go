@@ -47,6 +47,20 @@ func AppliedAlready(live, want Object) bool {
 	return named(fields, want)
 }
 
+// setsOnly says whether want leaves out nothing that meshctl's last apply to live named,
+// and nobody else manages a field of live, other than its status.
+func setsOnly(live, want Object) bool {
+	list, _ := Field(live, "metadata", "managedFields").([]any) // nobody manages it, then
+	for _, item := range list {
+		m, _ := item.(map[string]any) // is nobody's, then
+		if m["subresource"] != "status" && (m["manager"] != Manager || m["operation"] != "Apply") {
+			return false
+		}
+	}
+	fields := appliedFields(live)
+	return fields != nil && named(fields, want)
+}
+
 // holds says whether live has every value of want.
 func holds(live, want any) bool {
 	switch w := want.(type) {
