@@ -2,15 +2,12 @@ package mesh
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
 	"time"
 
 	"github.com/nats-io/jsm.go/api"
-
-	"github.com/meshctl/meshctl/internal/fault"
 )
 
 // Danger is what somebody must insist on for a change to be made all the same.
@@ -39,31 +36,22 @@ func endanger(d Danger, hint, format string, args ...any) Reason {
 	return Reason{Text: fmt.Sprintf(format, args...), Hint: hint, Danger: d}
 }
 
-func (r Reason) fault() error { return fault.New(fault.Conflict, r.Hint, "%s", r.Text) }
+// LoseDataHint is for what a product's descriptor says of how long its records are kept:
+// nobody may purge a port's log.
+const LoseDataHint = "keep the old limit, or let them go with --dangerous-lose-data of up, run or deploy"
 
-const (
-	keepHint = "keep the old limit, or purge what is beyond the new one first"
-	// insistHint is for what a product's descriptor says, whose log nobody may purge.
-	insistHint = "keep the old limit, or start the product with --dangerous-lose-data to let them go"
-)
+const keepHint = "keep the old limit, or purge what is beyond the new one first"
 
-// refusals joins every reason not to change a stream of a product to want.
-func refusals(ctx context.Context, nc *Conn, have *api.StreamInfo, want api.StreamConfig, lose bool) error {
-	reasons, err := NewMeshAdmin(nc, true).changeReasons(ctx, have, &want)
-	if err != nil {
-		return err
-	}
-	var all []error
-	for _, r := range reasons {
-		switch {
-		case r.Danger == LosesData && lose:
-			continue
-		case r.Hint == keepHint:
-			r.Hint = insistHint
+// productReasons is everything that speaks against changing a stream of a product to want.
+func productReasons(ctx context.Context, nc *Conn, have *api.StreamInfo, want *StreamConfig, lose bool) ([]Reason, error) {
+	all, err := NewMeshAdmin(nc, true).changeReasons(ctx, have, want)
+	all = slices.DeleteFunc(all, func(r Reason) bool { return r.Danger == LosesData && lose })
+	for i := range all {
+		if all[i].Hint == keepHint {
+			all[i].Hint = LoseDataHint
 		}
-		all = append(all, r.fault())
 	}
-	return errors.Join(all...)
+	return all, err
 }
 
 // changeReasons is everything that speaks against changing a stream to want.

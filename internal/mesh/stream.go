@@ -22,6 +22,9 @@ type MirrorSpec struct {
 	Reader string // the product that the mirror belongs to
 }
 
+// defaultDuplicates is how long the server remembers a Nats-Msg-Id unless told otherwise.
+const defaultDuplicates = 2 * time.Minute
+
 // StreamSpec is a stream as it should be. A limit of 0 is none.
 type StreamSpec struct {
 	Name              string
@@ -34,7 +37,7 @@ type StreamSpec struct {
 	MaxMsgsPerSubject int64
 	Compress          bool
 	Metadata          map[string]string
-	Duplicates        time.Duration // how long a Nats-Msg-Id is remembered; the server's two minutes when 0
+	Duplicates        time.Duration // how long a Nats-Msg-Id is remembered; two minutes when 0, or MaxAge if that is shorter
 	LoseData          bool          // let a change of limits drop messages
 	// Files makes it the object store of a port's files: it also takes chunks at the port's
 	// inbox, and when it is full nothing more.
@@ -78,10 +81,10 @@ func (s StreamSpec) config(base api.StreamConfig) api.StreamConfig {
 			Source: s.Files.InboxSubject("*"), Destination: s.Files.ChunkSubject("{{wildcard(1)}}"),
 		}
 	}
-	if s.Duplicates > 0 {
-		c.Duplicates = s.Duplicates
-	} else if c.MaxAge > 0 { // what is gone cannot be a duplicate
-		c.Duplicates = min(c.Duplicates, c.MaxAge)
+	if c.Duplicates = s.Duplicates; c.Duplicates == 0 {
+		if c.Duplicates = defaultDuplicates; c.MaxAge > 0 { // what is gone cannot be a duplicate
+			c.Duplicates = min(c.Duplicates, c.MaxAge)
+		}
 	}
 	return c
 }
@@ -122,14 +125,42 @@ func EnsureStream(ctx context.Context, nc *Conn, spec StreamSpec) error {
 	if reflect.DeepEqual(normal(want), normal(have.Config)) {
 		return nil
 	}
-	if err := refusals(ctx, nc, have, want, spec.LoseData); err != nil {
-		return fmt.Errorf("change stream %s: %w", spec.Name, err)
+	refused, err := productReasons(ctx, nc, have, &want, spec.LoseData)
+	if err == nil {
+		err = (&StreamPlan{Stream: spec.Name, Action: Change, Refused: refused}).Err()
+	}
+	if err != nil {
+		return err
 	}
 	_, err = ask[api.JSApiStreamUpdateResponse](ctx, nc, "", fmt.Sprintf(api.JSApiStreamUpdateT, spec.Name), want)
 	if err != nil {
 		return fmt.Errorf("change stream %s: %w", spec.Name, serverNo(err, "keep the stream as it was, or make a new major version of the port"))
 	}
 	return nil
+}
+
+// PlanStream is what EnsureStream would do, and what speaks against it, the dangers too that
+// somebody may insist on. Metadata are no setting, and left out.
+func PlanStream(ctx context.Context, nc *Conn, spec StreamSpec) (*StreamPlan, error) {
+	p := &StreamPlan{Stream: spec.Name, Action: Unchanged, Fields: []FieldChange{}, Refused: []Reason{}}
+	have, err := streamInfo(ctx, nc, "", spec.Name)
+	if fault.KindOf(err) == fault.NotFound {
+		p.Action = Create
+		return p, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("plan %w", err)
+	}
+	want := spec.config(have.Config)
+	all, err := fieldChanges(have.Config, want)
+	p.Fields = append(p.Fields, slices.DeleteFunc(all, func(f FieldChange) bool { return f.Field == "metadata" || f.Field == "description" })...)
+	if err != nil || len(p.Fields) == 0 {
+		return p, err
+	}
+	p.Action = Change
+	refused, err := productReasons(ctx, nc, have, &want, spec.LoseData)
+	p.Refused = append(p.Refused, refused...)
+	return p, err
 }
 
 func createStream(ctx context.Context, nc *Conn, spec StreamSpec) error {

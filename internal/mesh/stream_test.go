@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"fmt"
 	"maps"
 	"testing"
 	"time"
@@ -89,11 +90,57 @@ func TestEnsureStreamChangesHowItIsKept(t *testing.T) {
 	}
 	spec.MaxMsgs = 99
 	wantKind(t, EnsureStream(ctx, nc, spec), fault.Conflict)
+	must(t, EnsureStream(ctx, nc, flightsSpec)) // what it does not say any more is as if it never had
+	if info, err = streamInfo(ctx, nc, "", spec.Name); err != nil || info.Config.Duplicates != 2*time.Minute {
+		t.Errorf("duplicates are known for %s, %v", info.Config.Duplicates, err)
+	}
 	spec = flightsSpec
 	spec.MaxAge = time.Minute // shorter than a message's id was known
 	must(t, EnsureStream(ctx, nc, spec))
 	if info, err = streamInfo(ctx, nc, "", spec.Name); err != nil || info.Config.Duplicates != time.Minute || info.Config.Compression != api.NoCompression || info.State.Msgs != 100 {
 		t.Errorf("stream = %+v, %v", info, err)
+	}
+}
+
+// A plan says what EnsureStream would do, without doing it.
+func TestPlanStream(t *testing.T) {
+	l := startLeaf(t, "flights", "")
+	ctx, nc := t.Context(), l.Conn()
+	planned := func(spec StreamSpec) string {
+		t.Helper()
+		p, err := PlanStream(ctx, nc, spec)
+		must(t, err)
+		text := p.Action
+		for _, f := range p.Fields {
+			text += fmt.Sprintf("; %s %s -> %s", f.Field, f.Old, f.New)
+		}
+		for _, r := range p.Refused {
+			text += fmt.Sprintf("; %s: %s (%s)", r.Danger, r.Text, r.Hint)
+		}
+		return text
+	}
+	check := func(what, want string, spec StreamSpec) {
+		t.Helper()
+		if got := planned(spec); got != want {
+			t.Errorf("%s: the plan is %q, not %q", what, got, want)
+		}
+	}
+	check("a new stream", "create", flightsSpec)
+	must(t, EnsureStream(ctx, nc, flightsSpec))
+	appendAll(t, nc, flightsSpec.Name, numbered(1, 100))
+	spec := flightsSpec
+	spec.Metadata = map[string]string{"version": "2"}
+	check("metadata", "unchanged", spec)
+	spec.Compress, spec.Duplicates = true, 5*time.Minute
+	check("settings", `change; compression  -> "s2"; duplicate_window 120000000000 -> 300000000000`, spec)
+	spec = flightsSpec
+	spec.MaxMsgs = 99
+	lost := "change; max_msgs -1 -> 99; lose-data: limit of 99 messages is below the 100 there are (" + LoseDataHint + ")"
+	check("a limit that drops", lost, spec)
+	spec.LoseData = true
+	check("a limit that may drop", "change; max_msgs -1 -> 99", spec)
+	if s, err := State(ctx, nc, "", spec.Name); err != nil || s.Msgs != 100 {
+		t.Errorf("after all plans the stream has %d messages, %v", s.Msgs, err)
 	}
 }
 
