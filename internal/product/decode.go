@@ -3,6 +3,7 @@ package product
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -121,12 +122,22 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, path string, depth in
 	for _, e := range d.entries(n, path, depth) {
 		i, ok := index[e.key.Value]
 		if !ok {
-			d.problem(e.key, join(path, e.key.Value), didYouMean(e.key.Value, names), "unknown field %q", shorten(e.key.Value))
+			d.problem(e.key, join(path, e.key.Value), unknownHint(v.Type(), e.key.Value, names), "unknown field %q", shorten(e.key.Value))
 			d.excused[join(path, nearest(e.key.Value, names))] = true
 			continue
 		}
 		d.value(e.key, e.value, v.Field(i), join(path, e.key.Value), depth+1)
 	}
+}
+
+// unknownHint is the hint about a field that there is none of. A JetStream stream has some
+// that a port's cannot have.
+func unknownHint(of reflect.Type, word string, names []string) string {
+	port := of == reflect.TypeFor[Output]() || of == reflect.TypeFor[LogStream]() || of == reflect.TypeFor[Retention]()
+	if port && slices.Contains([]string{"replicas", "num_replicas", "numReplicas", "placement"}, word) {
+		return "leave it out: a port's log lies on its product's leaf, which is one server; consumers' leaves have copies, and meshctl stream backup makes them"
+	}
+	return didYouMean(word, names)
 }
 
 func (d *decoder) sequence(n *yaml.Node, v reflect.Value, path string, depth int) {
