@@ -85,6 +85,9 @@ func (p *Product) follow(ctx context.Context, desc *product.Product) error {
 	if err := p.startPorts(ctx); err != nil {
 		return err
 	}
+	if err := p.lost(); err != nil {
+		return err
+	}
 	return p.saveContracts()
 }
 

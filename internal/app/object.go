@@ -54,33 +54,65 @@ func filesSpec(id product.PortID, out *product.Output) (mesh.StreamSpec, error) 
 	return spec, err
 }
 
-// openFiles makes the stream of the port's files. A shorter age that would remove files is
-// refused, as it is for records.
-func (pt *port) openFiles(ctx context.Context) error {
-	spec, err := filesSpec(pt.id, &pt.out)
+// filesPlan is what a descriptor changes of the stream of a port's files. The age is none of
+// the server's settings, for a file goes whole.
+func filesPlan(ctx context.Context, nc *mesh.Conn, id product.PortID, out *product.Output) (*mesh.StreamPlan, error) {
+	spec, err := filesSpec(id, out)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	nc, age := pt.p.leaf.Conn(), time.Duration(pt.out.Retention.Age)
+	plan, err := mesh.PlanStream(ctx, nc, spec)
+	if err != nil || plan.Action == mesh.Create {
+		return plan, err
+	}
 	state, err := mesh.State(ctx, nc, "", spec.Name)
-	if err != nil && fault.KindOf(err) != fault.NotFound {
-		return err
+	if err != nil {
+		return nil, err
 	}
 	had, err := time.ParseDuration(cmp.Or(state.Metadata[catalog.MetaAge], "0"))
 	if err != nil {
-		return fmt.Errorf("read how old the files of %s may be: %w", pt.id, err)
+		return nil, fmt.Errorf("read how old the files of %s may be: %w", id, err)
 	}
-	if shorter := age > 0 && (had == 0 || age < had); shorter && state.Msgs > 0 && !pt.p.o.LoseData {
-		err := pt.files().Each(ctx, func(f mesh.File) error {
-			if f.Deleted || time.Since(f.Time) <= age {
-				return nil
-			}
-			return fault.New(fault.Conflict, "keep the old limit, or start the product with --dangerous-lose-data to let them go",
-				"age limit %s would remove files since %s", age, f.Time.Format(time.RFC3339))
-		})
-		if err != nil {
-			return err
+	age := time.Duration(out.Retention.Age)
+	if age == had {
+		return plan, nil
+	}
+	plan.Action = mesh.Change
+	change := mesh.FieldChange{Field: "max_age", Old: fmt.Appendf(nil, "%d", had), New: fmt.Appendf(nil, "%d", age)}
+	plan.Fields = append([]mesh.FieldChange{change}, plan.Fields...)
+	if shorter := age > 0 && (had == 0 || age < had); !shorter || state.Msgs == 0 {
+		return plan, nil
+	}
+	var oldest time.Time
+	err = mesh.FilesOf(nc, id).Each(ctx, func(f mesh.File) error {
+		if !f.Deleted && time.Since(f.Time) > age && (oldest.IsZero() || f.Time.Before(oldest)) {
+			oldest = f.Time
 		}
+		return nil
+	})
+	if !oldest.IsZero() {
+		plan.Refused = append(plan.Refused, mesh.Reason{
+			Danger: mesh.LosesData, Hint: mesh.LoseDataHint,
+			Text: fmt.Sprintf("age limit %s would remove files since %s", age, oldest.Format(time.RFC3339)),
+		})
+	}
+	return plan, err
+}
+
+// openFiles makes the stream of the port's files. A shorter age that would remove files is
+// refused, as it is for records, unless it may.
+func (pt *port) openFiles(ctx context.Context, lose bool) error {
+	nc := pt.p.leaf.Conn()
+	plan, err := filesPlan(ctx, nc, pt.id, &pt.out)
+	if err == nil && !lose {
+		err = plan.Err()
+	}
+	if err != nil {
+		return err
+	}
+	spec, err := filesSpec(pt.id, &pt.out)
+	if err != nil {
+		return err
 	}
 	return mesh.EnsureStream(ctx, nc, spec)
 }

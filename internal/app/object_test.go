@@ -244,10 +244,16 @@ func TestFilesGoByAge(t *testing.T) {
 	w := startWorld(t, data, dir)
 	w.put(t, "a", randomBytes(500_000))
 	w.eventually(t, "SELECT name, size FROM papers.scans", "a|500000")
+	const tighter = "    retention: {age: 1ms, bytes: 100Ki}\n"
+	files, err := w.client.PlanStreams(t.Context(), parsed(t, papersYAML+tighter))
+	if err != nil || len(files) != 2 || len(files[1].Fields) != 2 || len(files[1].Refused) != 1 || files[1].Refused[0].Danger != mesh.LosesData ||
+		files[0].Action != mesh.Unchanged || files[1].Fields[0].Field != "max_age" || string(files[1].Fields[0].New) != "1000000" {
+		t.Errorf("the plan is %+v, %v", files, err)
+	}
 	w.stop(t)
 
 	// which is refused when the age is new, unless somebody insists; a smaller size drops nothing
-	writeDescriptor(t, dir, papersYAML+"    retention: {age: 1ms, bytes: 100Ki}\n")
+	writeDescriptor(t, dir, papersYAML+tighter)
 	o := meshOptions(t, data, t.TempDir(), dir)
 	m, err := StartMesh(t.Context(), o)
 	if err == nil {

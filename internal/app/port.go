@@ -91,23 +91,8 @@ func (p *Product) openPort(ctx context.Context, saved savedContract, newest bool
 		return nil, err
 	}
 	pt := &port{id: id, version: saved.Version, newest: newest, out: out, contract: c, progress: pipeline.NewProgress(), p: p}
-	spec, err := logSpec(id, &out, saved.Version)
-	if err != nil {
+	if err := pt.openStreams(ctx); err != nil {
 		return nil, err
-	}
-	spec.LoseData = p.o.LoseData
-	if err := mesh.EnsureStream(ctx, p.leaf.Conn(), spec); err != nil {
-		return nil, err
-	}
-	switch {
-	case out.Type == product.Object:
-		if err := pt.openFiles(ctx); err != nil {
-			return nil, err
-		}
-	case p.desc.Spec.Logic == nil:
-		if err := mesh.EnsureStream(ctx, p.leaf.Conn(), inboxSpec(id, &out)); err != nil {
-			return nil, err
-		}
 	}
 	if c.Keyed() {
 		pt.kv = p.kv.Store(id.Folder())

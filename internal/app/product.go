@@ -37,6 +37,8 @@ type ProductOptions struct {
 	LoseExpired bool
 	// LoseData lets a retention that became shorter drop records of a log.
 	LoseData bool
+	// LoseOnce is LoseData for one descriptor and one time, as product.LoseOnce says it.
+	LoseOnce string
 	// BucketKeys is the folder with the credentials of the product's bucket, a file each;
 	// empty: they are in Env.
 	BucketKeys string

@@ -46,8 +46,9 @@ func (p *Product) startServing(ctx context.Context) error {
 	p.service, err = mesh.Serve(p.leaf.Conn(), mesh.ServiceSpec{
 		Name: desc.Metadata.Name, Version: desc.Metadata.Version, Description: desc.Metadata.Description,
 		Endpoints: withStreams(p.admin, map[string]mesh.Handler{
-			product.EndpointStreams: answerJSON(p.streams),
-			"get":                   p.serveGet, "scan": p.serveScan, "query": p.serveQuery,
+			product.EndpointStreams:    answerJSON(p.streams),
+			product.EndpointStreamPlan: answerJSON(p.planStreams),
+			"get":                      p.serveGet, "scan": p.serveScan, "query": p.serveQuery,
 			"await": answerJSON(p.await), "entry": answerJSON(p.entryCall),
 			"replay": answerJSON(p.Replay), "purge": answerJSON(p.PurgeDead), "rebuild": answerJSON(p.Rebuild),
 			"ping":   func(context.Context, []byte, func([]byte) error) ([]byte, error) { return nil, nil },

@@ -46,8 +46,8 @@ func (o *carryOpts) check() error {
 const deployLong = `Bring products to a Kubernetes cluster. A DIR is a product's folder. The plan of what
 changes is shown as "meshctl diff" shows it, carried out, and waited for.
 
-Nothing is applied when a part of the plan cannot be done, or when others manage a field
-that would change. What a product no longer consists of is taken away; other products
+Nothing is applied when a part of the plan cannot be done, when others manage a field
+that would change, or when a product that runs would lose records by it. What a product no longer consists of is taken away; other products
 stay unless --prune says that these are all. Volumes always stay. A deploy that was
 interrupted is completed by the next; one that changes nothing exits with 0.
 
@@ -62,16 +62,18 @@ const deployExample = `  meshctl deploy flights airports -n aviation --image exa
 func newDeploy(g *globals) *cobra.Command {
 	var want wantFlags
 	var o carryOpts
+	var lose bool
 	cmd := &cobra.Command{
 		Use: "deploy [DIR]... [flags]", Short: "Bring products to a cluster, and wait until they run",
 		Long: deployLong, Example: deployExample, Args: arguments("[DIR]..."),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			want.Dirs = args
 			load := func(namespace string) ([]deploy.Unit, error) { return want.units(g, namespace) }
-			return runDeploy(cmd.Context(), g, &want.clusterFlags, load, o, deploy.PlanOptions{Force: want.Force, Only: want.Prune})
+			return runDeploy(cmd.Context(), g, &want.clusterFlags, load, o, deploy.PlanOptions{Force: want.Force, Only: want.Prune, LoseData: lose})
 		},
 	}
 	want.bind(cmd)
+	cmd.Flags().BoolVar(&lose, "dangerous-lose-data", false, "let a retention that became shorter drop records of a log, this once")
 	o.bind(cmd)
 	return cmd
 }
@@ -132,7 +134,7 @@ func runDeploy(ctx context.Context, g *globals, to *clusterFlags, load func(stri
 	}
 	within, cancel := g.within(ctx, deployLimit)
 	defer cancel()
-	p, err := deploy.MakePlan(within, c, units, po)
+	p, err := makePlan(within, g, c, units, po)
 	if err != nil {
 		return fmt.Errorf("plan: %w", err)
 	}

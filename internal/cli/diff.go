@@ -16,7 +16,8 @@ const diffLong = `Show what "meshctl deploy" would change in a cluster, and chan
 product's folder.
 
 The API server is asked, object by object, so what somebody else changed meanwhile is
-seen, and so is what the server would refuse. Each change bears its class:
+seen, and so is what the server would refuse. Products that run are asked, through the
+hub, what changes of their streams: retention, compression, duplicates. Each change bears its class:
 
   in place    nothing restarts
   rolling     pods are replaced, one after the other
@@ -57,7 +58,7 @@ func runDiff(ctx context.Context, g *globals, want wantFlags, format render.Form
 	}
 	ctx, cancel := g.within(ctx, deployLimit)
 	defer cancel()
-	p, err := deploy.MakePlan(ctx, c, units, deploy.PlanOptions{Force: want.Force, Only: want.Prune})
+	p, err := makePlan(ctx, g, c, units, deploy.PlanOptions{Force: want.Force, Only: want.Prune})
 	if err != nil {
 		return noRejection(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 
 	"github.com/meshctl/meshctl/internal/deploy"
+	"github.com/meshctl/meshctl/internal/mesh"
 	"github.com/meshctl/meshctl/internal/render"
 )
 
@@ -23,20 +24,26 @@ func writePlan(g *globals, format render.Format, p *deploy.Plan) error {
 		return render.Value(g.Out, format, p, nil)
 	}
 	var b strings.Builder
-	unit := ""
+	unit, streams := "", 0
 	for i := range p.Steps {
 		s := &p.Steps[i]
 		if s.Action == deploy.Unchanged {
 			continue
 		}
 		if s.Unit != unit {
+			streams += writeStreams(&b, p, unit)
 			unit = s.Unit
 			fmt.Fprintf(&b, "%s\n", unit)
 		}
 		writeStep(&b, s)
 	}
-	fmt.Fprintf(&b, "%s, namespace %s: %d to create, %d to change, %d to prune, %d unchanged\n",
+	streams += writeStreams(&b, p, unit)
+	fmt.Fprintf(&b, "%s, namespace %s: %d to create, %d to change, %d to prune, %d unchanged",
 		p.Cluster, p.Namespace, p.Count(deploy.Create), p.Count(deploy.Change), p.Count(deploy.Prune), p.Count(deploy.Unchanged))
+	if streams > 0 {
+		fmt.Fprintf(&b, "; %s to change", count(streams, "stream"))
+	}
+	b.WriteByte('\n')
 	_, err := g.Out.Write([]byte(b.String()))
 	return err
 }
@@ -62,6 +69,36 @@ func writeStep(b *strings.Builder, s *deploy.Step) {
 	if s.Reason != "" {
 		fmt.Fprintf(b, "      %s\n", strings.ReplaceAll(strings.TrimSpace(s.Reason), "\n", "\n      "))
 	}
+}
+
+// writeStreams shows what changes of a unit's streams, and says how many that are.
+func writeStreams(b *strings.Builder, p *deploy.Plan, unit string) (changes int) {
+	for i := range p.Streams {
+		s := &p.Streams[i]
+		if s.Unit != unit {
+			continue
+		}
+		if s.Unknown != "" {
+			fmt.Fprintf(b, "  streams: not compared: %s\n", s.Unknown)
+		}
+		for _, c := range s.Plans {
+			if c.Action == mesh.Create {
+				fmt.Fprintf(b, "  + create stream %s/%s\n", unit, c.Stream)
+				continue
+			}
+			changes++
+			fmt.Fprintf(b, "  ~ change stream %s/%s\n", unit, c.Stream)
+			writeStreamFields(b, c, "      ")
+			for _, r := range c.Refused {
+				word := "refused"
+				if s.Insist && r.Danger == mesh.LosesData {
+					word = "insisted on"
+				}
+				fmt.Fprintf(b, "      %s: %s\n", word, r.Text)
+			}
+		}
+	}
+	return changes
 }
 
 // changedLines are the lines, with a sign before each, in which two texts of several

@@ -152,25 +152,39 @@ func joinMesh(ctx context.Context, g *globals, c *kube.Cluster, all []fared) err
 
 // meshEntries is the catalog of the namespace's mesh; nil when it has no hub that answers.
 func meshEntries(ctx context.Context, g *globals, c *kube.Cluster) (catalog.Catalog, error) {
-	o := g.mesh()
-	o.Server, o.Context = g.Server, g.Context // the environment's is not the cluster's
-	if o.Server == "" && o.Context == "" {
-		end, err := g.forwardHub(ctx, c, trust.ReadOnly, &o)
-		if err != nil || end == nil {
-			return nil, err
-		}
-		defer end()
-	}
-	client, err := app.Dial(ctx, o)
-	if err != nil {
+	client, end, err := clusterMesh(ctx, g, c)
+	if err != nil || client == nil {
 		return nil, err
 	}
-	defer client.Close()
+	defer end()
 	all, err := client.LiveCatalog(ctx)
 	if all == nil {
 		all = catalog.Catalog{}
 	}
 	return all, err
+}
+
+// clusterMesh connects to the mesh that the flags name, else to that of the cluster's
+// namespace; nil when that has no hub that answers.
+func clusterMesh(ctx context.Context, g *globals, c *kube.Cluster) (client *app.Client, end func(), err error) {
+	o := g.mesh()
+	o.Server, o.Context = g.Server, g.Context // the environment's is not the cluster's
+	unforward := func() {}
+	if o.Server == "" && o.Context == "" {
+		forwarded, err := g.forwardHub(ctx, c, trust.ReadOnly, &o)
+		if err != nil || forwarded == nil {
+			return nil, nil, err
+		}
+		unforward = forwarded
+	}
+	if client, err = app.Dial(ctx, o); err != nil {
+		unforward()
+		return nil, nil, err
+	}
+	return client, func() {
+		client.Close()
+		unforward()
+	}, nil
 }
 
 func fareOf(e *catalog.Entry, now time.Time) *inMesh {

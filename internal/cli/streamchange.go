@@ -149,20 +149,24 @@ func (o *changeFlags) show(g *globals, a app.StreamAddress, p *mesh.StreamPlan) 
 	if p.Loses > 0 {
 		fmt.Fprintf(&b, "    %s\n", count(int(p.Loses), "message"))
 	}
-	for _, f := range p.Fields {
-		if p.Action == mesh.Create {
-			if !isDefault(f.New) {
-				fmt.Fprintf(&b, "    %s: %s\n", f.Field, shownField(f.Field, f.New))
-			}
-			continue
-		}
-		fmt.Fprintf(&b, "    %s: %s -> %s\n", f.Field, shownField(f.Field, f.Old), shownField(f.Field, f.New))
-	}
+	writeStreamFields(&b, p, "    ")
 	for _, r := range p.Refused {
 		fmt.Fprintf(&b, "    refused: %s\n", r.Text)
 	}
 	_, err := g.Out.Write([]byte(b.String()))
 	return err
+}
+
+func writeStreamFields(b *strings.Builder, p *mesh.StreamPlan, indent string) {
+	for _, f := range p.Fields {
+		if p.Action == mesh.Create {
+			if !isDefault(f.New) {
+				fmt.Fprintf(b, "%s%s: %s\n", indent, f.Field, shownField(f.Field, f.New))
+			}
+			continue
+		}
+		fmt.Fprintf(b, "%s%s: %s -> %s\n", indent, f.Field, shownField(f.Field, f.Old), shownField(f.Field, f.New))
+	}
 }
 
 // isDefault leaves out of a new stream what says nothing.

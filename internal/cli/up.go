@@ -277,6 +277,7 @@ func runRun(ctx context.Context, g *globals, o runOpts) error {
 	k, err := app.KeepProduct(ctx, app.ProductOptions{
 		Dir: dir, Data: o.Data, HubLeaf: o.Hub, Creds: g.leafCreds(o), CA: g.absUnlessEmpty(g.TLSCA), HTTP: o.HTTP, HTTPURL: o.HTTPURL,
 		Version: binary.Running().Version, Env: g.Environ(), Logger: g.logger(), LoseExpired: o.lose.expired, LoseData: o.lose.data,
+		LoseOnce:   g.Env(product.VariableLoseData),
 		BucketKeys: o.BucketKeys,
 	})
 	if err != nil {

@@ -30,7 +30,8 @@ import (
 type Unit struct {
 	Name    string
 	Objects []manifest.Object
-	Holder  *trust.Holder // of the product's credential; nil for the hub
+	Product *product.Product // nil for the hub
+	Holder  *trust.Holder    // of the product's credential; nil for the hub
 }
 
 // objects are the unit's as the cluster takes them, in the order of applying, with the

@@ -27,7 +27,7 @@ func Products(loaded []product.Loaded, o manifest.Options) ([]Unit, error) {
 		objects, err := manifest.Product(loaded[i].Product, files, o)
 		errs = append(errs, err)
 		holder := trust.HolderOf(loaded[i].Product)
-		units = append(units, Unit{Name: name, Objects: objects, Holder: &holder})
+		units = append(units, Unit{Name: name, Objects: objects, Product: loaded[i].Product, Holder: &holder})
 		o.CreateNamespace = false
 	}
 	return units, errors.Join(errs...)

@@ -1,11 +1,13 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -26,6 +28,11 @@ const (
 type PlanOptions struct {
 	Force bool // take over fields that others manage
 	Only  bool // the units are all there is: other products of the namespace go, the hub stays
+	// Streams is what the products say that run already.
+	Streams []Streams
+	// LoseData insists on the records that go with the changes of streams, from Now on.
+	LoseData bool
+	Now      time.Time
 }
 
 // Plan is what has to be done so that a cluster holds the units as they are described.
@@ -33,6 +40,8 @@ type Plan struct {
 	Cluster   string `json:"cluster"`
 	Namespace string `json:"namespace"`
 	Steps     []Step `json:"steps"`
+	// Streams are those of products that run which their new pods change.
+	Streams []Streams `json:"streams"`
 
 	force bool
 	units []string
@@ -67,10 +76,14 @@ func MakePlan(ctx context.Context, c *kube.Cluster, units []Unit, o PlanOptions)
 			return nil, err
 		}
 	}
+	told, insist := slices.Clone(o.Streams), map[string]string{}
+	if o.LoseData {
+		insist = insistences(units, told, o.Now)
+	}
 	var steps [][]Step
 	trials := newTrials(c)
 	for chunk := range slices.Chunk(units, chunkSize) {
-		s := &survey{cluster: c, force: o.Force, trials: trials, missing: !exists, keys: keys}
+		s := &survey{cluster: c, force: o.Force, trials: trials, missing: !exists, keys: keys, insist: insist}
 		if err := s.look(ctx, chunk); err != nil {
 			return nil, err
 		}
@@ -81,6 +94,7 @@ func MakePlan(ctx context.Context, c *kube.Cluster, units []Unit, o PlanOptions)
 		steps = append(steps, got...)
 	}
 	p.Steps = append(p.Steps, onlyFirst(slices.Concat(steps...))...)
+	p.Streams = relevant(told, p.Steps)
 	return p, nil
 }
 
@@ -180,6 +194,10 @@ func (p *Plan) Err() error {
 		for _, c := range s.Conflicts {
 			taken = append(taken, fmt.Sprintf("%s: %s: %s is managed by %s", s.Unit, s.Object, c.Field, c.Manager))
 		}
+	}
+	for i := range p.Streams {
+		lines, why := p.Streams[i].refused()
+		refused, hint = append(refused, lines...), cmp.Or(hint, why)
 	}
 	if len(refused) > 0 {
 		return fault.New(fault.Rejected, hint, "nothing was changed, for this cannot be done:\n%s", strings.Join(refused, "\n"))

@@ -15,9 +15,10 @@ import (
 type survey struct {
 	cluster *kube.Cluster
 	force   bool
-	trials  *trials     // of the whole plan
-	missing bool        // the namespace is not there yet
-	keys    *trust.Keys // of the namespace's mesh; nil when it has no hub
+	trials  *trials           // of the whole plan
+	missing bool              // the namespace is not there yet
+	keys    *trust.Keys       // of the namespace's mesh; nil when it has no hub
+	insist  map[string]string // what the pods of a unit are told that they may lose
 
 	live   map[kube.Ref]kube.Object
 	byUnit map[string][]kube.Object // what could be pruned
@@ -76,6 +77,9 @@ func (s *survey) unit(ctx context.Context, u *Unit) ([]Step, error) {
 	}
 	wanted := map[kube.Ref]bool{}
 	for _, want := range u.objects() {
+		if kube.Text(want, "kind") == "StatefulSet" {
+			want = s.insisting(u, want)
+		}
 		step, err := s.step(ctx, u.Name, want)
 		if err != nil {
 			return nil, err

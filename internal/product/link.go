@@ -16,13 +16,14 @@ const EndpointControl = "control"
 
 // The endpoints at which a product and the hub tell of their streams, and change them.
 const (
-	EndpointAlter    = "alter"
-	EndpointStreams  = "streams"
-	EndpointMessage  = "message"
-	EndpointPut      = "put"
-	EndpointRestore  = "restore"
-	EndpointSnapshot = "snapshot"
-	EndpointSubjects = "subjects"
+	EndpointAlter      = "alter"
+	EndpointStreams    = "streams"
+	EndpointStreamPlan = "stream-plan"
+	EndpointMessage    = "message"
+	EndpointPut        = "put"
+	EndpointRestore    = "restore"
+	EndpointSnapshot   = "snapshot"
+	EndpointSubjects   = "subjects"
 )
 
 // EndpointEvents is the endpoint at which a product, and the hub, says what has happened.

@@ -49,7 +49,7 @@ func (h Holder) Inbox() string {
 var (
 	readEndpoints = []string{
 		product.EndpointControl, "await", "entry", "get", "letters", "ping", "query", "scan", "tables", "tail",
-		product.EndpointStreams, product.EndpointMessage, product.EndpointSubjects,
+		product.EndpointStreams, product.EndpointStreamPlan, product.EndpointMessage, product.EndpointSubjects,
 		product.EndpointVitals, product.EndpointEvents, product.EndpointObject, product.EndpointObjects,
 	}
 	careEndpoints = []string{
