@@ -159,7 +159,11 @@ func (c *Client) Get(ctx context.Context, address string, keys []string) (serve.
 	if err != nil {
 		return serve.GetAnswer{}, err
 	}
-	return call[serve.GetAnswer](ctx, c, id.Product, "get", serve.GetRequest{Port: portName(id), Keys: keys})
+	by := mesh.Call
+	if len(keys) == 1 {
+		by = mesh.Ask
+	}
+	return callBy[serve.GetAnswer](ctx, c, by, id.Product, "get", serve.GetRequest{Port: portName(id), Keys: keys})
 }
 
 // address reads a port's address. A full one needs no catalog: the product knows its ports.

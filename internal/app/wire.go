@@ -20,12 +20,17 @@ var asWire = jsonv1.FormatDurationAsNano(true)
 
 // call asks one product one thing.
 func call[A any](ctx context.Context, c *Client, service, endpoint string, request any) (A, error) {
+	return callBy[A](ctx, c, mesh.Call, service, endpoint, request)
+}
+
+// callBy is call by mesh.Call or mesh.Ask.
+func callBy[A any](ctx context.Context, c *Client, by func(context.Context, *mesh.Conn, string, []byte) ([]byte, error), service, endpoint string, request any) (A, error) {
 	var a A
 	req, err := json.Marshal(request, asWire)
 	if err != nil {
 		return a, err
 	}
-	answer, err := mesh.Call(ctx, c.nc, product.ServiceSubject(service, endpoint), req)
+	answer, err := by(ctx, c.nc, product.ServiceSubject(service, endpoint), req)
 	if err != nil {
 		return a, err
 	}

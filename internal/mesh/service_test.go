@@ -31,6 +31,49 @@ func serve(t *testing.T, m *testMesh, h Handler) *Service {
 	return s
 }
 
+// Ask answers as Call does, also what one message without a name cannot bring.
+func TestAsk(t *testing.T) {
+	m := startMesh(t)
+	var named, plain atomic.Int64
+	large := bytes.Repeat([]byte("x"), 3*MaxChunk)
+	s := serve(t, m, func(ctx context.Context, req []byte, send func([]byte) error) ([]byte, error) {
+		switch string(req) {
+		case "large":
+			return large, nil
+		case "pieces":
+			return []byte("end"), errors.Join(send([]byte("a ")), send([]byte("b ")))
+		case "bad":
+			return nil, fault.New(fault.NotFound, "look again", "no such thing")
+		}
+		return append([]byte("hi "), req...), nil
+	})
+	defer closed(t, s)
+	sub, err := m.hub.Conn().Subscribe("mesh.flights.do", func(m *nats.Msg) {
+		if m.Header.Get(headerCall) == "" {
+			plain.Add(1)
+			return
+		}
+		named.Add(1)
+	})
+	must(t, err)
+	defer func() { must(t, sub.Unsubscribe()) }()
+	for req, want := range map[string]string{"you": "hi you", "large": string(large), "pieces": "a b end"} {
+		if got, err := Ask(t.Context(), m.b.Conn(), "mesh.flights.do", []byte(req)); err != nil || string(got) != want {
+			t.Errorf("Ask(%s) = %d bytes, %v", req, len(got), err)
+		}
+	}
+	_, err = Ask(t.Context(), m.b.Conn(), "mesh.flights.do", []byte("bad"))
+	wantKind(t, err, fault.NotFound)
+	eventually(t, "each was asked plainly, and those that need it called", func() bool { return plain.Load() == 4 && named.Load() == 3 })
+	_, err = Ask(t.Context(), m.b.Conn(), "mesh.orders.do", nil)
+	wantKind(t, err, fault.Unavailable)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Ask(ctx, m.b.Conn(), "mesh.flights.do", []byte("you")); !errors.Is(err, context.Canceled) {
+		t.Errorf("with a context that is over: %v", err)
+	}
+}
+
 func TestCall(t *testing.T) {
 	m := startMesh(t)
 	s := serve(t, m, func(_ context.Context, req []byte, _ func([]byte) error) ([]byte, error) {
