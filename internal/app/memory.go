@@ -39,18 +39,32 @@ func keepHeap(ctx context.Context, env []string, products func() int) {
 		return
 	}
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(-1))
-	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
-		metrics.Read(live)
-		debug.SetMemoryLimit(max(heapPerProduct*int64(max(products(), 1)), int64(live[0].Value.Uint64()/100*(100+heapRoom))))
+		debug.SetMemoryLimit(max(heapPerProduct*int64(max(products(), 1)), heapNeeds()))
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
 	}
+}
+
+// heapNeeds is what lives in the heap with its room, and what is held beside it: Go's own
+// records, and gaps between the living. A load of many keys leaves gaps for good, and with
+// no more than the room for both the collector would never rest either.
+func heapNeeds() int64 {
+	m := []metrics.Sample{
+		{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/memory/classes/heap/free:bytes"}, {Name: "/memory/classes/heap/released:bytes"},
+	}
+	metrics.Read(m)
+	beside := int64(m[1].Value.Uint64())
+	for _, s := range m[2:] {
+		beside -= int64(s.Value.Uint64())
+	}
+	return int64(m[0].Value.Uint64()/100*(100+heapRoom)) + beside
 }
 
 func sets(env []string, name string) bool {

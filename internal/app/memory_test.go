@@ -32,6 +32,23 @@ func TestHeapLimitFollowsWhatLives(t *testing.T) {
 	}
 }
 
+// What a million keys leave behind: every second object of the heap's pages is gone, and
+// the pages stay.
+func TestHeapLimitCountsGaps(t *testing.T) {
+	lives := make([][]byte, 200_000)
+	for i := range lives {
+		lives[i] = make([]byte, 4096)
+	}
+	for i := 0; i < len(lives); i += 2 {
+		lives[i] = nil
+	}
+	runtime.GC()
+	if got := heapNeeds(); got < 900<<20 {
+		t.Errorf("needs %d MiB, want half as much again as the 400 that live, and the 400 of gaps", got>>20)
+	}
+	runtime.KeepAlive(lives)
+}
+
 // await polls until done; the deadline is far beyond what it takes.
 func await(t *testing.T, what string, done func() bool) {
 	t.Helper()
