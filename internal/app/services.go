@@ -16,7 +16,7 @@ import (
 	"github.com/meshctl/meshctl/internal/serve"
 )
 
-// chunkSize is about how many bytes one piece of a long answer has.
+// chunkSize is the least that one piece of a long answer has, but the last.
 const chunkSize = 256 << 10
 
 // awaitRequest asks to wait until what was published to an input up to Seq is visible.
@@ -150,12 +150,11 @@ func (p *Product) serveQuery(ctx context.Context, req []byte, send func([]byte) 
 
 // sendFull sends what is in buf once it is worth a message.
 func sendFull(buf *bytes.Buffer, send func([]byte) error) error {
-	for buf.Len() >= chunkSize {
-		if err := send(bytes.Clone(buf.Next(chunkSize))); err != nil {
-			return err
-		}
+	if buf.Len() < chunkSize {
+		return nil
 	}
-	return nil
+	defer buf.Reset()
+	return send(buf.Bytes())
 }
 
 // await waits until everything published to an input up to a sequence is visible.

@@ -18,7 +18,8 @@ import (
 
 // Handler answers one request. It may send the answer in pieces as it has them; what
 // it returns comes last. ctx ends when the caller gives up or is gone, and send then
-// returns its error. An error is what the caller gets as a fault.
+// returns its error. An error is what the caller gets as a fault. What send was given is
+// the handler's again once send returns.
 type Handler func(ctx context.Context, req []byte, send func(chunk []byte) error) (final []byte, err error)
 
 // ServiceSpec is what a product answers.

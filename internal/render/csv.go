@@ -1,8 +1,6 @@
 package render
 
 import (
-	"bytes"
-
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/meshctl/meshctl/internal/cell"
@@ -20,20 +18,16 @@ type csvWriter struct {
 
 func (c *csvWriter) Write(batch arrow.RecordBatch) error {
 	c.header()
+	columns := make([]cell.Column, batch.NumCols())
+	for i, arr := range batch.Columns() {
+		columns[i] = cell.NewColumn(arr)
+	}
 	for row := range int(batch.NumRows()) {
-		for i, arr := range batch.Columns() {
+		for i := range columns {
 			if i > 0 {
 				c.out.buf = append(c.out.buf, ',')
 			}
-			switch {
-			case !cell.IsNull(arr, row):
-				c.text = cell.AppendText(c.text[:0], arr, row)
-				c.out.buf = appendCSV(c.out.buf, c.text, c.null)
-			case c.null == "" && batch.NumCols() == 1:
-				c.out.buf = append(c.out.buf, `""`...) // readers skip an empty line
-			default:
-				c.out.buf = append(c.out.buf, c.null...)
-			}
+			c.field(&columns[i], row)
 		}
 		c.out.buf = append(c.out.buf, '\n')
 		if err := c.out.spill(); err != nil {
@@ -41,6 +35,24 @@ func (c *csvWriter) Write(batch arrow.RecordBatch) error {
 		}
 	}
 	return c.out.flush()
+}
+
+// field adds one value of a column.
+func (c *csvWriter) field(column *cell.Column, row int) {
+	start := len(c.out.buf)
+	switch {
+	case !column.IsNull(row):
+		c.out.buf = column.AppendText(c.out.buf, row)
+		if column.Bare && c.null == "" || !quoted(c.out.buf[start:], c.null) {
+			return
+		}
+		c.text = append(c.text[:0], c.out.buf[start:]...)
+		c.out.buf = appendQuoted(c.out.buf[:start], c.text)
+	case c.null == "" && c.schema.NumFields() == 1:
+		c.out.buf = append(c.out.buf, `""`...) // readers skip an empty line
+	default:
+		c.out.buf = append(c.out.buf, c.null...)
+	}
 }
 
 func (c *csvWriter) header() {
@@ -64,11 +76,28 @@ func (c *csvWriter) Close() error {
 
 func (c *csvWriter) Truncated() bool { return false }
 
-// appendCSV appends a field, in quotes where it needs them or could be taken for null.
+// appendCSV appends a field, in quotes where it needs them.
 func appendCSV(dst, text []byte, null string) []byte {
-	if string(text) != null && len(text) > 0 && !bytes.ContainsAny(text, "\",\r\n") && text[0] != ' ' && text[len(text)-1] != ' ' {
-		return append(dst, text...)
+	if quoted(text, null) {
+		return appendQuoted(dst, text)
 	}
+	return append(dst, text...)
+}
+
+// quoted says whether a field needs quotes, or could be taken for null without.
+func quoted(text []byte, null string) bool {
+	if len(text) == 0 || string(text) == null || text[0] == ' ' || text[len(text)-1] == ' ' {
+		return true
+	}
+	for _, b := range text { // most are too short for bytes.ContainsAny
+		if b == '"' || b == ',' || b == '\r' || b == '\n' {
+			return true
+		}
+	}
+	return false
+}
+
+func appendQuoted(dst, text []byte) []byte {
 	dst = append(dst, '"')
 	for _, b := range text {
 		if b == '"' {
