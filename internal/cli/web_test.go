@@ -49,11 +49,18 @@ spec:
     - {name: beds, logicalType: integer}
 `
 
+const plansYAML = `apiVersion: meshctl.dev/v1alpha1
+kind: DataProduct
+metadata: {name: plans, domain: house, owner: house@example.org, version: 1.0.0, status: active}
+spec:
+  outputs: [{name: plans, type: object}]
+`
+
 // The page shows a real mesh in a real browser, from the first visit to a chart, as records
 // come, and ends when it is told to.
 func TestWeb(t *testing.T) {
 	state, dirs := t.TempDir(), []string{}
-	for _, text := range []string{roomsYAML, floorsYAML} {
+	for _, text := range []string{roomsYAML, floorsYAML, plansYAML} {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, "dataproduct.yaml"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -84,6 +91,12 @@ func TestWeb(t *testing.T) {
 		}
 	}
 	publish(`{"id":"a","floor":1,"beds":2}`, `{"id":"b","floor":1,"beds":1}`, `{"id":"c","floor":2,"beds":4}`)
+	if err := os.WriteFile(filepath.Join(state, "attic.pdf"), make([]byte, 300_000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code := meshctl(t.Context(), t.Output(), "object", "put", "plans", "attic.pdf", "--meta", "storey=3"); code != 0 {
+		t.Fatalf("object put ended with %d", code)
+	}
 
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -101,6 +114,17 @@ func TestWeb(t *testing.T) {
 	p.Until("main .facts", "3 of 3") // by itself
 	p.Press("4")
 	p.Until("main svg", "rooms.rooms")
+	p.Type("#words", "plans")
+	p.Press("enter")
+	p.Until("main h1", "plans.plans") // a port of files: its listing is a table like others
+	p.Until("main", "files are put into it")
+	p.Until("main", "meshctl object ls plans.plans")
+	p.Until("main .facts", "files\n1")
+	p.Click(".tabs a:nth-child(2)")
+	p.Until("main table", "The file's bytes.")
+	p.Click(".tabs a:nth-child(3)")
+	p.Until("main .rows", "attic.pdf\t300000")
+	p.Shot("files")
 	p.Type("#words", "beds house")
 	p.Press("enter")
 	p.Until("main h1", "floors.floors")

@@ -14,7 +14,9 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/meshctl/meshctl/internal/catalog"
 	"github.com/meshctl/meshctl/internal/fault"
+	"github.com/meshctl/meshctl/internal/product"
 	"github.com/meshctl/meshctl/internal/record"
 	"github.com/meshctl/meshctl/internal/serve"
 )
@@ -529,4 +531,14 @@ func TestRun(t *testing.T) {
 	if err := Run(t.Context(), f, Options{Theme: "pink"}); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("with a theme that does not exist: %v", err)
 	}
+}
+
+// An object port has files, and is looked at like any other.
+func TestObjectPort(t *testing.T) {
+	scans := catalog.Entry{Seen: noon, Product: product.Product{Metadata: product.Metadata{Name: "scans", Domain: "library", Version: "1.0.0", Status: product.StatusActive}}}
+	scans.Ports = []catalog.Port{{Address: "scans.scans", Stream: "scans-v1", Table: "scans.scans", Major: 1, Output: product.Output{Name: "scans", Type: product.Object}}}
+	s := open(t, newFake(catalog.Catalog{scans}), 200, 60)
+	s.press("down", "enter")
+	s.until("files         ")
+	s.until("meshctl object ls scans.scans")
 }

@@ -137,7 +137,12 @@ func portOverview(m *Model, e *catalog.Entry, p *catalog.Port, w int) []line {
 		kind += ", key " + strings.Join(p.Output.Key, ", ")
 	}
 	f.add("type", in(plain, kind))
-	f.add("records", in(plain, number(int(p.Records))))
+	object := p.Output.Type == product.Object
+	what := "records"
+	if object {
+		what = "files"
+	}
+	f.add(what, in(plain, number(int(p.Records))))
 	lag := span{"  every store is up to date", good}
 	if p.Lag() > 0 {
 		lag = span{"  " + count(int(p.Lag()), "record") + " behind the log", warning}
@@ -155,6 +160,9 @@ func portOverview(m *Model, e *catalog.Entry, p *catalog.Port, w int) []line {
 		}
 	}
 	f.add("SQL", in(accent, browse.SQLName(e, p)))
+	if object {
+		f.add("files by", in(accent, "meshctl object ls "+p.Address))
+	}
 	f.add("stream", in(plain, p.Stream+" in domain "+e.Product.Metadata.Name+", subject "+e.ID(p).Subject()+".>"))
 	return f.lines
 }

@@ -78,11 +78,14 @@ const card = (title, ...kids) => h("section", { class: "card" }, h("h2", null, t
 const wide = (el) => { el.classList.add("wide"); return el; };
 const told = (rank, text) => fare(h("span"), { rank, text });
 
+const holdsFiles = (port) => port && port.type === "object";
+const published = (port) => holdsFiles(port) ? "files are put into it" : "records are published to it";
+
 function overview(all, port) {
   const now = mesh.now();
   return h("div", { class: "cards" },
     port && card("State", facts(
-      ["records", number(port.records)],
+      [holdsFiles(port) ? "files" : "records", number(port.records)],
       ["position", `${number(port.visible)} of ${number(port.last)} `, port.lag ? told(2, count(port.lag, "record") + " behind the log") : told(0, "every store is up to date")],
       ["rate", rate(port.rate) + " records/s ", spark(port.rates)],
       ["freshness", port.lastTime ? `newest record ${ago(now, port.lastTime)} ago ` : "no record yet ", port.fresh && told(port.stale ? 2 : 0, "promised " + port.fresh)],
@@ -95,13 +98,14 @@ function overview(all, port) {
     card("Reads", all.inputs.length ? h("ul", { class: "links" }, all.inputs.map((i) => h("li", null,
       i.port ? h("a", { href: "#/" + encodeURIComponent(i.port) }, i.port) : "published records", " ", h("span", { class: "dim" }, "as " + i.name), " ",
       i.error ? told(3, i.error) : i.lag ? told(2, count(i.lag, "record") + " behind") : i.port && told(0, "up to record " + number(i.last)))))
-      : h("p", { class: "dim" }, "Nothing: records are published to it.")),
+      : h("p", { class: "dim" }, `Nothing: ${published(port)}.`)),
     port && card("Read by", port.readers.length ? h("ul", { class: "links" }, port.readers.map((r) => h("li", null,
       h("a", { href: "#/" + encodeURIComponent(r.product) }, r.product), " ", h("span", { class: "dim" }, r.owner), " ",
       r.gone ? told(4, "gone") : r.error ? told(3, r.error) : r.lag ? told(2, count(r.lag, "record") + " behind") : told(0, "up to record " + number(r.last)))))
       : h("p", { class: "dim" }, "No product of this mesh.")),
     port && wide(card("Use it", facts(...[
       ["SQL", port.sql], ["shell", `meshctl query 'SELECT * FROM ${port.sql} LIMIT 10'`], ["log", `meshctl tail ${port.address} --follow`],
+      holdsFiles(port) && ["files", `meshctl object ls ${port.address}`],
       all.http && ["HTTP", all.http], ["NATS", all.nats], ["stream", `${port.stream} in domain ${all.name}`], ["subject", port.subject],
     ].filter(Boolean).map(([k, text]) => [k, h("code", null, text), " ", copier(text)])))));
 }
@@ -139,7 +143,7 @@ function lineage(port) {
   const el = h("div", { class: "card" }, h("p", { class: "dim" }, "…"));
   ask("/api/lineage?of=" + encodeURIComponent(port.address)).then((d) => {
     const up = d.edges.some((e) => e.to === port.address), down = d.edges.some((e) => e.from === port.address);
-    el.replaceChildren(h("p", { class: "dim" }, [up ? "Made of what stands to its left" : "Made of nothing else: records are published to it", down ? "; read by what stands to its right." : "; no product of this mesh reads it."].join("")), graph(d));
+    el.replaceChildren(h("p", { class: "dim" }, [up ? "Made of what stands to its left" : `Made of nothing else: ${published(port)}`, down ? "; read by what stands to its right." : "; no product of this mesh reads it."].join("")), graph(d));
   }, (err) => el.replaceChildren(problem(err)));
   return el;
 }
