@@ -51,6 +51,7 @@ type port struct {
 	sealing              record.Seq // the sealed table goes up to here
 	segments             []segment  // by first
 	views                []string   // its names in SQL, not kept: Table gives them
+	version              int64      // of what can be read of it, not kept: put gives it
 }
 
 // view is the port's first SQL name.

@@ -70,8 +70,9 @@ type DB struct {
 	e     *engine
 	log   *slog.Logger
 	pool  *readers
-	texts texts // of somebody's statements
-	logic texts // of the product's own
+	texts texts  // of somebody's statements
+	logic texts  // of the product's own
+	life  string // tells what was open before from what is
 
 	stages atomic.Int64 // that were made
 
@@ -82,6 +83,7 @@ type DB struct {
 	mu     sync.Mutex // one writer at a time; guards all below
 	w      *conn
 	ports  map[int64]*port // as of the last commit, by id; put changes it
+	puts   int64
 	closed bool
 
 	shown  atomic.Pointer[map[int64]*port] // a copy of ports, for those who do not wait for the writer
@@ -152,7 +154,7 @@ func open(ctx context.Context, dir, path string, o Options) (*DB, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	db := &DB{dir: dir, e: e, log: o.Logger, w: w, pool: newReaders(e, o.Logger), ports: map[int64]*port{}}
+	db := &DB{dir: dir, e: e, log: o.Logger, w: w, pool: newReaders(e, o.Logger), ports: map[int64]*port{}, life: rand.Text()}
 	db.pool.gone = db.gone
 	db.show()
 	if err := sandbox(ctx, w, dir); err != nil {
@@ -250,6 +252,8 @@ func (db *DB) fold(ctx context.Context) error {
 
 // put makes p the port as of the last commit; db.mu is held.
 func (db *DB) put(p *port) {
+	db.puts++
+	p.version = db.puts
 	db.ports[p.id] = p
 	db.show()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -64,11 +65,11 @@ func (db *DB) answer(ctx context.Context, r *reader, q Query, shown *map[int64]*
 	if err != nil {
 		return nil, err
 	}
-	marks, ports, err := db.watermarks(ctx, r, refs)
+	marks, read, err := db.watermarks(ctx, r, refs)
 	if err != nil {
 		return nil, err
 	}
-	if err := db.bring(ctx, r, ports, shown); err != nil {
+	if err := db.bring(ctx, r, slices.Collect(maps.Values(read)), shown); err != nil {
 		return nil, err
 	}
 	st, err := r.prepare(q.SQL)
@@ -96,7 +97,7 @@ func (db *DB) answer(ctx context.Context, r *reader, q Query, shown *map[int64]*
 	if err != nil {
 		return nil, err
 	}
-	rows.marks, rows.limit = marks, q.MaxRows
+	rows.marks, rows.versions, rows.limit = marks, db.versions(read, *shown), q.MaxRows
 	return rows, nil
 }
 
@@ -128,19 +129,18 @@ func newRows(c *conn, res *result, what string) (*Rows, error) {
 }
 
 // watermarks are those of the tables that refs name, as of the reader's transaction,
-// which this call's first read starts, and the ports that they are.
-func (db *DB) watermarks(ctx context.Context, r *reader, refs []TableRef) (map[string]record.Watermark, []int64, error) {
-	marks := map[string]record.Watermark{}
+// which this call's first read starts, and the ports that they are, by the same names.
+func (db *DB) watermarks(ctx context.Context, r *reader, refs []TableRef) (map[string]record.Watermark, map[string]int64, error) {
+	marks, read := map[string]record.Watermark{}, map[string]int64{}
 	if db.dir == "" {
-		return marks, nil, nil
+		return marks, read, nil
 	}
 	rows, err := r.keptRows(ctx, "SELECT p.schema, p.name, w.seq, w.time, p.id FROM "+portTable+" p JOIN "+positionTable+" w ON w.port = p.id")
 	if err != nil {
 		return nil, nil, err
 	}
 	var tables []TableRef
-	var ports []int  // whose name it is
-	var read []int64 // the ports' ids
+	var ports []int // whose name it is
 	for i, row := range rows {
 		names := r.views[row[4].(int64)]
 		if names == nil {
@@ -153,10 +153,8 @@ func (db *DB) watermarks(ctx context.Context, r *reader, refs []TableRef) (map[s
 	for i, port := range ports {
 		if reads(refs, tables, i, r.path) {
 			first := slices.Index(ports, port)
-			marks[tables[first].String()] = newWatermark(rows[port][2], rows[port][3])
-			if id := rows[port][4].(int64); !slices.Contains(read, id) {
-				read = append(read, id)
-			}
+			name := tables[first].String()
+			marks[name], read[name] = newWatermark(rows[port][2], rows[port][3]), rows[port][4].(int64)
 		}
 	}
 	return marks, read, nil

@@ -15,6 +15,7 @@ import (
 type Rows struct {
 	schema    *arrow.Schema
 	marks     map[string]record.Watermark
+	versions  map[string]string
 	pull      func(ctx context.Context) (arrow.RecordBatch, error) // io.EOF at the end
 	done      func() error
 	limit     int64 // most rows; 0 is no limit
@@ -29,6 +30,10 @@ func (r *Rows) Schema() *arrow.Schema { return r.schema }
 // Watermarks says as of when the answer holds, by "schema.table", for the tables that
 // the statement reads.
 func (r *Rows) Watermarks() map[string]record.Watermark { return r.marks }
+
+// Versions are those of the tables, by the same names, if they can be told. A table that
+// has the same version later on has the same rows.
+func (r *Rows) Versions() map[string]string { return r.versions }
 
 // Truncated says, after Next gave io.EOF, whether rows beyond Query.MaxRows were left out.
 func (r *Rows) Truncated() bool { return r.truncated }

@@ -89,6 +89,10 @@ func checkSeam(db *DB, spec TableSpec) error {
 	}
 	defer rec.Release()
 	seq := rows.Watermarks()["trips."+spec.Name].Seq
+	marks, versions := db.Versions([]string{"trips." + spec.Name})
+	if v := rows.Versions()["trips."+spec.Name]; v == "" || v == versions["trips."+spec.Name] && marks["trips."+spec.Name].Seq != seq {
+		return errors.Join(fmt.Errorf("at %d the version is %q, and is so still at %d", seq, v, marks["trips."+spec.Name].Seq), rows.Close())
+	}
 	got := rec.Column(0).ValueStr(0) + "|" + rec.Column(1).ValueStr(0)
 	sum, err := strconv.ParseUint(rec.Column(2).ValueStr(0), 10, 64)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -143,10 +144,11 @@ func (s *logicSession) bring(ctx context.Context, sql string, others ...int64) e
 		refs = walked(tree).tables() // none where it cannot be read: who prepares it says why
 		s.db.logic.put(sql, refs)
 	}
-	_, ports, err := s.db.watermarks(ctx, s.c, refs)
+	_, read, err := s.db.watermarks(ctx, s.c, refs)
 	if err != nil {
 		return err
 	}
+	ports := slices.Collect(maps.Values(read))
 	for _, id := range others {
 		if !slices.Contains(ports, id) {
 			ports = append(ports, id)
