@@ -79,7 +79,7 @@ func Steady(sql string) bool {
 // unsteady are functions that say something else each time, or of whoever answers.
 // TestFunctionsThatAreNotPureAreUnsteady fails when an engine has others.
 var unsteady = map[string]bool{
-	"random": true, "now": true, "today": true, "transaction_timestamp": true, "age": true, "version": true, "user": true, "session_user": true,
+	"random": true, "now": true, "today": true, "transaction_timestamp": true, "age": true, "ago": true, "version": true, "user": true, "session_user": true,
 	"setseed": true, "nextval": true, "currval": true, "getvariable": true, "in_search_path": true, "tablesample": true, "sample": true,
 	"rowid": true, "error": true, "sleep_ms": true, "stats": true, "write_log": true, "histogram": true, "summary": true, "summarize": true, "describe": true, "show": true,
 }
