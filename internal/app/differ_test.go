@@ -23,6 +23,7 @@ import (
 	"github.com/meshctl/meshctl/internal/fault"
 	"github.com/meshctl/meshctl/internal/federate"
 	"github.com/meshctl/meshctl/internal/olap"
+	"github.com/meshctl/meshctl/internal/record"
 	"github.com/meshctl/meshctl/internal/serve"
 	"github.com/meshctl/meshctl/internal/sqltest"
 )
@@ -37,15 +38,69 @@ func TestRandomStatementsAreAnsweredAsByOneDatabase(t *testing.T) {
 	d := startDiffer(t)
 	keyed := d.within(t, byKeys)
 	d.askRandomly(t, *differQueries, func(seed uint64) *differ { return []*differ{keyed, d}[seed%2] })
+	t.Logf("%d answers were of what was kept", d.kept.Load())
+	if int(d.kept.Load()) < *differQueries/5 {
+		t.Errorf("only %d of %d second answers were of what was kept", d.kept.Load(), *differQueries)
+	}
 }
 
 // The same as of a moment that has passed, while records come, change and go.
 func TestRandomStatementsAsOfEarlierWhileDataMoves(t *testing.T) {
 	d := startDiffer(t)
 	d.asOf = map[string]string{"": time.Now().UTC().Format(time.RFC3339Nano)}
+	moved, stop := d.move(t, 0)
+	defer stop()
+	d.askRandomly(t, *differQueries/5, func(uint64) *differ { return d })
+	t.Logf("%d records came meanwhile", moved.Load())
+	if moved.Load() == 0 {
+		t.Error("nothing moved meanwhile")
+	}
+}
+
+// Of what is kept while data moves, each answer is that of the moment that it tells.
+func TestRandomStatementsAreOfTheirMomentWhileDataMoves(t *testing.T) {
+	d := startDiffer(t)
+	_, stop := d.move(t, time.Second)
+	defer stop()
+	fresh := d.within(t, federate.Limits{})
+	for i := range *differQueries / 10 {
+		seed := *differSeed + uint64(i)
+		s := sqltest.Make(d.tables, seed)
+		var rows *answered
+		var marks map[string]record.Watermark
+		before := d.kept.Load()
+		for tries := 0; tries < 4 && d.kept.Load() == before; tries++ {
+			var err error
+			if rows, marks, err = d.askMeshWhen(t.Context(), s); err != nil {
+				break
+			}
+		}
+		if d.kept.Load() == before {
+			continue // others compare what was fetched
+		}
+		then := *fresh
+		then.asOf = map[string]string{}
+		for table, mark := range marks {
+			then.asOf[strings.TrimSuffix(table, "_v1")] = fmt.Sprint(uint64(mark.Seq))
+		}
+		want, err := then.askMesh(t.Context(), s)
+		if err != nil {
+			t.Fatalf("seed %d as of %v: %v", seed, then.asOf, err)
+		}
+		if difference := want.differs(rows, s.Ordered); difference != "" {
+			t.Errorf("seed %d as of %v: %s\n%s %v", seed, then.asOf, difference, s.SQL, s.Args)
+		}
+	}
+	t.Logf("%d answers were of what was kept", d.kept.Load())
+	if d.kept.Load() == 0 {
+		t.Error("no answer was of what was kept")
+	}
+}
+
+// move has records come, change and go, with that pause in between, until stop is called.
+func (d *differ) move(t *testing.T, between time.Duration) (moved *atomic.Int64, stop func()) {
+	moved = new(atomic.Int64)
 	moving := newGroup(t.Context())
-	defer moving.stop()
-	var moved atomic.Int64
 	for i, table := range d.tables {
 		if len(table.Lines) == 0 {
 			continue
@@ -61,14 +116,11 @@ func TestRandomStatementsAsOfEarlierWhileDataMoves(t *testing.T) {
 					return
 				}
 				moved.Add(int64(len(lines)))
+				pause(ctx, between)
 			}
 		})
 	}
-	d.askRandomly(t, *differQueries/5, func(uint64) *differ { return d })
-	t.Logf("%d records came meanwhile", moved.Load())
-	if moved.Load() == 0 {
-		t.Error("nothing moved meanwhile")
-	}
+	return moved, moving.stop
 }
 
 // askRandomly asks so many statements, four at a time, each of what by gives for its seed.
@@ -112,6 +164,7 @@ type differ struct {
 	tables []*sqltest.Table
 	one    *olap.Stage
 	asOf   map[string]string // when the mesh is asked about
+	kept   *atomic.Int64     // answers of what the client had kept
 }
 
 // within is d with a client of those limits.
@@ -139,7 +192,7 @@ func startDiffer(t *testing.T) *differ {
 			described[table.Product] = true
 		}
 	}
-	d := &differ{world: startWorld(t, t.TempDir(), dirs...), tables: tables}
+	d := &differ{world: startWorld(t, t.TempDir(), dirs...), tables: tables, kept: new(atomic.Int64)}
 	db, err := olap.OpenMemory(t.Context(), olap.Options{TempDir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
@@ -236,6 +289,16 @@ func (d *differ) compare(ctx context.Context, s sqltest.Statement) (difference s
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	want, err := d.askOne(ctx, s)
+	for range 2 { // the second time of what is kept
+		if difference, err := d.against(ctx, s, want, err); difference != "" || err != nil {
+			return difference, err
+		}
+	}
+	return "", nil
+}
+
+// against asks the mesh, and compares with what the one database said.
+func (d *differ) against(ctx context.Context, s sqltest.Statement, want *answered, err error) (string, error) {
 	got, meshErr := d.askMesh(ctx, s)
 	if err != nil || meshErr != nil {
 		if spent(err) && spent(meshErr) { // which of the two came first says nothing
@@ -259,12 +322,24 @@ func (d *differ) askOne(ctx context.Context, s sqltest.Statement) (*answered, er
 }
 
 func (d *differ) askMesh(ctx context.Context, s sqltest.Statement) (*answered, error) {
+	a, _, err := d.askMeshWhen(ctx, s)
+	return a, err
+}
+
+func (d *differ) askMeshWhen(ctx context.Context, s sqltest.Statement) (a *answered, marks map[string]record.Watermark, err error) {
 	rows, err := d.client.Query(ctx, serve.QueryRequest{SQL: s.SQL, Args: s.Args, AsOf: d.asOf})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	a, err := collect(ctx, s, rows.Schema(), rows.Next)
-	return a, errors.Join(err, rows.Close())
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	if a, err = collect(ctx, s, rows.Schema(), rows.Next); err != nil {
+		return nil, nil, err
+	}
+	f, err := rows.Finish()
+	if ofKept(rows.steps()) {
+		d.kept.Add(1)
+	}
+	return a, f.Watermarks, err
 }
 
 // spent says that an answer would have taken more time or memory than there is.

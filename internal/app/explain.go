@@ -13,7 +13,7 @@ import (
 
 // Step is one thing that was done to answer a statement.
 type Step struct {
-	What    string  `json:"step"`              // plan, sample, fetch, answer
+	What    string  `json:"step"`              // plan, sample, fetch, answer; check of what is kept
 	Product string  `json:"product,omitempty"` // that did it; "" for the asking process
 	Port    string  `json:"port,omitempty"`
 	SQL     string  `json:"sql,omitempty"` // what it was asked

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -19,59 +18,6 @@ import (
 	"github.com/meshctl/meshctl/internal/record"
 	"github.com/meshctl/meshctl/internal/serve"
 )
-
-// joinMemory is what the tables and joins of one query take in the asking process; beyond
-// it they wait on disk.
-const joinMemory = 2 << 30
-
-// local are the databases in which a client puts together answers over several products. One
-// has one statement at a time: DuckDB 1.5 may crash where databases are attached and detached
-// while other connections bind. They are opened when something first needs them: most
-// statements are their owner's alone.
-type local struct {
-	mu    sync.Mutex
-	all   []*olap.DB
-	idle  []*olap.DB
-	spill string
-}
-
-// open is a database that nobody else uses until it is given back.
-func (l *local) open(ctx context.Context) (db *olap.DB, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if n := len(l.idle); n > 0 {
-		db, l.idle = l.idle[n-1], l.idle[:n-1]
-		return db, nil
-	}
-	if l.spill == "" {
-		if l.spill, err = os.MkdirTemp("", "meshctl-query-"); err != nil {
-			return nil, fmt.Errorf("make a folder for what a query has no memory for: %w", err)
-		}
-	}
-	if db, err = olap.OpenMemory(ctx, olap.Options{TempDir: l.spill, MemoryLimit: joinMemory}); err == nil {
-		l.all = append(l.all, db)
-	}
-	return db, err
-}
-
-func (l *local) give(db *olap.DB) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.idle = append(l.idle, db)
-}
-
-func (l *local) close() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var err error
-	for _, db := range l.all {
-		err = errors.Join(err, db.Close())
-	}
-	if l.spill != "" {
-		err = errors.Join(err, os.RemoveAll(l.spill))
-	}
-	return err
-}
 
 // origin is a port that a statement reads, under whatever names, and what is needed of it.
 type origin struct {
@@ -133,7 +79,8 @@ func (o *origin) table() string {
 // join puts the answer to one statement over several products together in this process.
 type join struct {
 	c       *Client
-	here    *olap.DB
+	here    *desk
+	key     string // to keep it under; "" for what is not kept
 	stage   *olap.Stage
 	origins []origin
 	scans   *federate.Plan // without any for a statement that could not be planned
@@ -146,6 +93,8 @@ type join struct {
 	began   time.Time // when the statement was given
 	mu      sync.Mutex
 	marks   map[string]record.Watermark
+	held    map[string]*held // by product
+	moved   bool             // a table was read in two versions
 	missing []serve.Missing
 	steps   []Step
 }
@@ -158,8 +107,35 @@ func (j *join) did(step Step, began time.Time) {
 	j.steps = append(j.steps, step)
 }
 
-// queryHere fetches of the tables what the statement needs, and runs it over that in this process.
+// queryHere fetches of the tables what the statement needs, unless it still has that, and
+// runs it over that in this process.
 func (c *Client) queryHere(ctx context.Context, tables []routed, r serve.QueryRequest, began time.Time) (*Answer, error) {
+	key, err := keyOf(tables, r)
+	if err != nil {
+		return nil, err
+	}
+	j, err := c.keptJoin(ctx, key, r, began)
+	if j == nil && err == nil {
+		j, err = c.filledJoin(ctx, tables, r, began)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if j.whole() {
+		j.key = key
+	}
+	r.SQL = j.sql
+	a, err := j.answer(ctx, r)
+	if err != nil {
+		return nil, errors.Join(err, j.end())
+	}
+	answered := a.close
+	a.close = func() error { return errors.Join(answered(), j.leave()) }
+	return a, nil
+}
+
+// filledJoin is a join of all that the statement needs.
+func (c *Client) filledJoin(ctx context.Context, tables []routed, r serve.QueryRequest, began time.Time) (*join, error) {
 	j, err := c.newJoin(ctx, tables, r, !r.AllowPartial)
 	if err != nil {
 		return nil, err
@@ -180,17 +156,10 @@ func (c *Client) queryHere(ctx context.Context, tables []routed, r serve.QueryRe
 		j.began = began
 		err = j.fill(ctx)
 	}
-	var a *Answer
-	if err == nil {
-		r.SQL = j.sql
-		a, err = j.answer(ctx, r)
-	}
 	if err != nil {
 		return nil, errors.Join(err, j.end())
 	}
-	answered := a.close
-	a.close = func() error { return errors.Join(answered(), j.end()) }
-	return a, nil
+	return j, nil
 }
 
 // newJoin sets the stage, and plans what to fetch; with pieces, owners may answer parts of the
@@ -204,7 +173,8 @@ func (c *Client) newJoin(ctx context.Context, tables []routed, r serve.QueryRequ
 	if err != nil {
 		return nil, err
 	}
-	j := &join{c: c, here: here, sql: r.SQL, moment: time.Now(), origins: list, partial: r.AllowPartial, asOf: r.AsOf, marks: map[string]record.Watermark{}}
+	j := &join{c: c, here: here, sql: r.SQL, moment: time.Now(), origins: list, partial: r.AllowPartial, asOf: r.AsOf,
+		marks: map[string]record.Watermark{}, held: map[string]*held{}}
 	if j.stage, err = here.NewStage(ctx, places(list), j.moment); err != nil {
 		c.here.give(here)
 		return nil, err
@@ -214,7 +184,7 @@ func (c *Client) newJoin(ctx context.Context, tables []routed, r serve.QueryRequ
 	}
 	err = j.plan(ctx, r)
 	if err == nil && pieces && len(j.scans.Scans) > 0 {
-		err = j.takePieces(ctx, here, tables, r)
+		err = j.takePieces(ctx, here.DB, tables, r)
 	}
 	if err != nil {
 		return nil, errors.Join(err, j.end())
@@ -231,6 +201,16 @@ func (j *join) end() error {
 	j.c.here.give(j.here)
 	j.here = nil
 	return err
+}
+
+// leave lets go of the join, or keeps what was fetched for the next time.
+func (j *join) leave() error {
+	if j.here == nil || j.key == "" {
+		return j.end()
+	}
+	here := j.here
+	j.here = nil
+	return j.c.here.keep(context.Background(), here, j.key, j)
 }
 
 // places are the origins as tables of a stage.

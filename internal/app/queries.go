@@ -100,7 +100,7 @@ func (p *Product) answer(ctx context.Context, a serve.QueryAnswer, r serve.Query
 			}
 		}
 	}()
-	a.More, a.Watermarks = rows.Truncated(), rows.Watermarks()
+	a.More, a.Watermarks, a.Versions = rows.Truncated(), rows.Watermarks(), rows.Versions()
 	if err = errors.Join(err, rows.Close()); err == nil && len(r.AsOf) == 0 {
 		err = p.addLag(ctx, a.Watermarks)
 	}

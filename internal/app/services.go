@@ -123,6 +123,13 @@ func (p *Product) serveQuery(ctx context.Context, req []byte, send func([]byte) 
 		return nil, err
 	}
 	q.Caller = mesh.Caller(ctx)
+	if q.Held != nil {
+		a, err := p.stillHeld(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(a)
+	}
 	var buf bytes.Buffer
 	var w *ipc.Writer
 	g := gathered{emit: func(b arrow.RecordBatch) error {

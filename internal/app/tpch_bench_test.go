@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,7 +52,7 @@ func BenchmarkTPCH(b *testing.B) {
 // benchQueries asks each query once, and then again.
 func (p *processes) benchQueries(b *testing.B, one *olap.Stage, tables []tpch.Table, scale float64) {
 	sizes := arrowSizes(b, one, tables)
-	d := &differ{world: &world{client: p.client}, one: one}
+	d := &differ{world: &world{client: p.client}, one: one, kept: new(atomic.Int64)}
 	var first, again, moved []float64
 	equal := 0
 	for n := range tpch.Queries {

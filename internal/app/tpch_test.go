@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,7 +29,7 @@ func TestTPCHIsAnsweredAsByOneDatabase(t *testing.T) {
 			t.Fatalf("import %s: %+v, %v", tables[i].Name, sent, err)
 		}
 	}
-	d := &differ{world: w, one: one}
+	d := &differ{world: w, one: one, kept: new(atomic.Int64)}
 	empty := 0
 	for n := range tpch.Queries {
 		sql, err := tpch.Query(n+1, scale)

@@ -335,5 +335,6 @@ func (j *join) fetchRows(ctx context.Context, i int, r ask) (int64, error) {
 		}
 		j.marks[table] = mark
 	}
+	j.hold(o, r.SQL, a)
 	return a.Rows, nil
 }

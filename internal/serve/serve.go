@@ -73,8 +73,11 @@ type QueryRequest struct {
 	// AsOf says as of when: a sequence or a time, by product, product.port, or "" for all.
 	AsOf map[string]string `json:"asOf,omitempty"`
 	// TimeoutMillis is how long the caller waits; 0 is as long as the product allows.
-	TimeoutMillis int64  `json:"timeoutMillis,omitempty"`
-	Caller        string `json:"-"` // who asks, as far as that is known
+	TimeoutMillis int64 `json:"timeoutMillis,omitempty"`
+	// Held are versions of tables whose rows the caller has had by the statement. Instead of
+	// rows it is told which versions there are now.
+	Held   map[string]string `json:"held,omitempty"`
+	Caller string            `json:"-"` // who asks, as far as that is known
 	// AllowPartial takes a product that cannot be reached for one without rows. It is for
 	// what asks several products.
 	AllowPartial bool `json:"-"`
@@ -89,6 +92,9 @@ type QueryAnswer struct {
 	// Waited is how many of these it waited until other queries had ended.
 	Waited float64 `json:"waited,omitempty"`
 	Bytes  int64   `json:"bytes"` // of the rows, as Arrow
+	// Versions are those of the tables in Watermarks, as far as they can be told: until one has
+	// another version, it has no other rows.
+	Versions map[string]string `json:"versions,omitempty"`
 	// Missing are the tables that the answer has no rows of: where there are any it is partial.
 	Missing []Missing `json:"missing,omitempty"`
 }
