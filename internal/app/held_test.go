@@ -171,20 +171,22 @@ func TestAnOwnerThatWasKilledIsNotAnsweredFor(t *testing.T) {
 	})
 	w.publish(t, "buyers.people", `{"id":1,"name":"Ann"}`)
 	w.publish(t, "sales.orders", `{"id":1,"buyer":1,"total":10}`)
-	for range 3 {
+	for round := range 3 { // whoever is away in the first, and back unnoticed in the others
 		want, _, _ := again(t, client, boughtSQL)
 		if rows, kept, _ := again(t, client, boughtSQL); !kept || !slices.Equal(rows, want) {
 			t.Errorf("%q, of what is kept %t", rows, kept)
 		}
 		owner.kill()
-		_, _, _, err := asking(t.Context(), client, serve.QueryRequest{SQL: boughtSQL})
-		if fault.KindOf(err) != fault.Unavailable || !strings.Contains(err.Error(), "product sales was last heard of at") {
-			t.Errorf("without the owner: %v", err)
-		}
-		for range 2 {
-			rows, kept, f, err := asking(t.Context(), client, serve.QueryRequest{SQL: boughtSQL, AllowPartial: true})
-			if err != nil || kept || len(f.Missing) != 1 || slices.Equal(rows, want) {
-				t.Errorf("in part: %q, of what is kept %t, missing %v, %v", rows, kept, f.Missing, err)
+		if round == 0 {
+			_, _, _, err := asking(t.Context(), client, serve.QueryRequest{SQL: boughtSQL})
+			if fault.KindOf(err) != fault.Unavailable || !strings.Contains(err.Error(), "product sales was last heard of at") {
+				t.Errorf("without the owner: %v", err)
+			}
+			for range 2 {
+				rows, kept, f, err := asking(t.Context(), client, serve.QueryRequest{SQL: boughtSQL, AllowPartial: true})
+				if err != nil || kept || len(f.Missing) != 1 || slices.Equal(rows, want) {
+					t.Errorf("in part: %q, of what is kept %t, missing %v, %v", rows, kept, f.Missing, err)
+				}
 			}
 		}
 		owner = startChild(t, "product", sales)
