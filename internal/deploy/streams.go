@@ -59,13 +59,14 @@ func relevant(told []Streams, steps []Step) []Streams {
 		if s.Unknown != "" && action[s.Unit] == Create {
 			s.Unknown = "it does not run yet"
 		}
-		var changes []*mesh.StreamPlan
+		changes := []*mesh.StreamPlan{}
 		for _, p := range s.Plans {
 			if p.Action != mesh.Unchanged {
 				changes = append(changes, p)
 			}
 		}
-		if s.Plans = append([]*mesh.StreamPlan{}, changes...); action[s.Unit] != Unchanged && (len(changes) > 0 || s.Unknown != "") {
+		s.Plans = changes
+		if action[s.Unit] != Unchanged && (len(changes) > 0 || s.Unknown != "") {
 			all = append(all, s)
 		}
 	}

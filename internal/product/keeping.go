@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strings"
 )
 
 // VariableLoseData is the environment variable that lets a pod's product lose records once,
@@ -28,5 +29,5 @@ func (p *Product) keepingDigest() string {
 // LoseOnceIsFor says whether what somebody insisted on is about this descriptor.
 func (p *Product) LoseOnceIsFor(said string) bool {
 	digest := "/" + p.keepingDigest()
-	return len(said) > len(digest) && said[len(said)-len(digest):] == digest
+	return len(said) > len(digest) && strings.HasSuffix(said, digest)
 }
