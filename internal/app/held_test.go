@@ -297,22 +297,8 @@ func TestWhatIsKeptIsBounded(t *testing.T) {
 
 // What DuckDB tells the moment by is known.
 func TestFunctionsThatTellTheMomentAreNotTimeless(t *testing.T) {
-	db, err := olap.OpenMemory(t.Context(), olap.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	rows, err := db.Query(t.Context(), olap.Query{SQL: `SELECT DISTINCT function_name FROM duckdb_functions()
-		WHERE stability = 'CONSISTENT_WITHIN_QUERY' OR macro_definition SIMILAR TO '.*(current_|now|today).*' ORDER BY 1`})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	list, err := texts(t.Context(), rows, true)
-	if err != nil || len(list) < 10 {
-		t.Fatalf("functions %q: %v", list, err)
-	}
-	for _, name := range append(list[1:], "age", "current_localtimestamp", "localtime") {
+	list := functions(t, "stability = 'CONSISTENT_WITHIN_QUERY' OR macro_definition SIMILAR TO '.*(current_|now|today).*'")
+	for _, name := range append(list, "age", "current_localtimestamp", "localtime") {
 		if name != "user" && federate.Timeless("SELECT "+name+" (a) FROM t") {
 			t.Errorf("%s is taken for a function that means the same at any time", name)
 		}
